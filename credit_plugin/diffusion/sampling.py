@@ -1,0 +1,46 @@
+"""Drawing images from a model: batches of shared initial noise.
+
+The noise of sample i depends on (study seed, repeat) alone and is the same for every coalition
+(common random numbers), so that differences between coalitions are not blurred by luck of the
+draw.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from credit_plugin.config import SamplingSettings
+from credit_plugin.diffusion.tasks import DiffusionTask
+
+
+def sample_images(
+    task: DiffusionTask,
+    model: nn.Module,
+    noise: Tensor,
+    sampling: SamplingSettings,
+    report: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Return one uint8 image [H, W, C] for each row of ``noise``.
+
+    Args:
+        task: Knows how to denoise a batch.
+        model: The network; its device is used.
+        noise: Initial noise [n, ...] on the CPU.
+        sampling: Sampler, steps and batch size.
+        report: Called with (images done, images in all).
+
+    Returns:
+        Images [n, H, W, C].
+    """
+    device = next(model.parameters()).device
+    model.eval()
+    batches = []
+    for start in range(0, len(noise), sampling.batch_size):
+        batch = noise[start : start + sampling.batch_size].to(device)
+        with torch.inference_mode():
+            batches.append(task.sample(model, batch, sampling))
+        if report is not None:
+            report(min(start + sampling.batch_size, len(noise)), len(noise))
+    return np.concatenate(batches)

@@ -1,0 +1,116 @@
+"""Models on disk: safetensors, JSON, and the pruning history. Nothing is ever unpickled.
+
+A folder holds ``model.safetensors`` (weights), ``config.json`` (what the network is: settings of
+task, sampler and image shape, with a format version) and, for a pruned model,
+``pruning_history.json`` (what rebuilds its architecture). Loading gives the same outputs, bit for
+bit, as before saving.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from credit_plugin.config import DiffusionSettings, SamplingSettings
+from credit_plugin.diffusion.pruning import History, count_parameters, rebuild
+from credit_plugin.diffusion.sampling import sample_images
+from credit_plugin.diffusion.tasks import DiffusionTask, create_task
+from credit_plugin.errors import InputError
+
+FORMAT = 1
+WEIGHTS, CONFIG, HISTORY = "model.safetensors", "config.json", "pruning_history.json"
+
+
+@dataclass
+class LoadedModel:
+    """A network with the task and the sampler settings that belong to it.
+
+    Attributes:
+        task: The task that built it.
+        model: The network.
+        sampling: How its samples are drawn.
+        history: What was pruned; empty for a full model.
+        facts: What its maker noted: losses, seconds, properties.
+    """
+
+    task: DiffusionTask
+    model: nn.Module
+    sampling: SamplingSettings
+    history: History = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+        """Return ``n`` images, uint8 [n, H, W, C]; the same seed gives the same images."""
+        return sample_images(self.task, self.model, self.task.noise(n, seed), self.sampling)
+
+
+def save_model_folder(loaded: LoadedModel, folder: Path) -> None:
+    """Write a model to ``folder``, which appears only when it is complete."""
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    weights = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in loaded.model.state_dict().items()
+    }
+    save_file(weights, partial / WEIGHTS)
+    config = {
+        "format": FORMAT,
+        "diffusion": loaded.task.settings.model_dump(mode="json"),
+        "sampling": loaded.sampling.model_dump(mode="json"),
+        "image_size": loaded.task.image_size,
+        "channels": loaded.task.channels,
+        "parameters": count_parameters(loaded.model),
+        "facts": loaded.facts,
+    }
+    (partial / CONFIG).write_text(json.dumps(config, indent=1), "utf-8")
+    if loaded.history:
+        (partial / HISTORY).write_text(json.dumps(loaded.history), "utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.replace(folder)
+
+
+def load_model_folder(folder: Path, device: str = "cpu") -> LoadedModel:
+    """Read what :func:`save_model_folder` wrote.
+
+    Raises:
+        InputError: If the folder was written by another format version or is incomplete.
+    """
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        history = _read_history(folder)
+        weights = load_file(folder / WEIGHTS)
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"model folder {folder} cannot be read: {error}") from None
+    if config["format"] != FORMAT:
+        raise InputError(
+            f"model folder {folder} has format {config['format']}, this version reads {FORMAT}"
+        )
+    settings = DiffusionSettings.model_validate(config["diffusion"])
+    task = create_task(settings, config["image_size"], config["channels"])
+    model = rebuild(task, history) if history else task.build(seed=0)
+    model.load_state_dict(weights)
+    model.to(device).eval()
+    sampling = SamplingSettings.model_validate(config["sampling"])
+    return LoadedModel(task, model, sampling, history, config["facts"])
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return what ``config.json`` of a model folder says, without loading the weights."""
+    config: dict[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
+    return config
+
+
+def _read_history(folder: Path) -> History:
+    path = folder / HISTORY
+    if not path.exists():
+        return []
+    return [
+        (str(name), bool(out), [int(i) for i in idx])
+        for name, out, idx in json.loads(path.read_text("utf-8"))
+    ]

@@ -1,0 +1,80 @@
+"""The registry of diffusion tasks, and what a task must offer.
+
+A new task is one new module in this folder that registers a class with :func:`register_task`.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from credit_plugin.config import DiffusionSettings, SamplingSettings
+from credit_plugin.errors import InputError
+
+
+class DiffusionTask(Protocol):
+    """One kind of diffusion model; holds no weights itself."""
+
+    settings: DiffusionSettings
+    image_size: int
+    channels: int
+
+    def build(self, seed: int) -> nn.Module:
+        """Return the untrained network; the same seed gives the same weights."""
+
+    def example_inputs(self) -> dict[str, Tensor]:
+        """Return keyword arguments for one forward pass of a single example, for tracing."""
+
+    def output_layers(self, model: nn.Module) -> list[nn.Module]:
+        """Return the layers whose width the data prescribes: they are never pruned."""
+
+    def after_pruning(self, model: nn.Module) -> None:
+        """Bring what the network remembers about its own widths in line with its weights."""
+
+    def encode(self, images: np.ndarray) -> Tensor:
+        """Turn uint8 images [N, H, W, C] into training examples [N, ...] (float32)."""
+
+    def loss(self, model: nn.Module, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the scalar training loss of a batch of examples."""
+
+    def noise(self, count: int, seed: int) -> Tensor:
+        """Return the initial noise of ``count`` samples on the CPU."""
+
+    def sample(self, model: nn.Module, noise: Tensor, sampling: SamplingSettings) -> np.ndarray:
+        """Denoise one batch of initial noise into uint8 images [n, H, W, C]."""
+
+
+_TASKS: dict[str, Callable[..., DiffusionTask]] = {}
+
+
+def register_task(name: str) -> Callable[[Any], Any]:
+    """Register the decorated class as the task ``name``."""
+
+    def register(task: Any) -> Any:
+        _TASKS[name] = task
+        return task
+
+    return register
+
+
+def create_task(settings: DiffusionSettings, image_size: int, channels: int) -> DiffusionTask:
+    """Return the task that ``settings.task`` names.
+
+    Args:
+        settings: What is trained.
+        image_size: Height and width of the images in pixels.
+        channels: Channels of the images, 1 or 3.
+
+    Raises:
+        InputError: If no such task is registered.
+    """
+    for module in iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+    if settings.task not in _TASKS:
+        known = ", ".join(sorted(_TASKS))
+        raise InputError(f"diffusion.task: {settings.task!r} is not a task; choose from {known}")
+    return _TASKS[settings.task](settings, image_size, channels)

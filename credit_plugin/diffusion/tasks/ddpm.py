@@ -1,0 +1,146 @@
+"""Task ``ddpm``: unconditional denoising diffusion in pixel space.
+
+The network is diffusers' UNet2DModel; the forward process and every sampler are diffusers'
+schedulers. Images in [0, 255] become examples in [-1, 1]. The loss is the plain mean squared error
+between the prediction (noise, velocity or image) and its target, at a timestep drawn uniformly
+for each image (Ho et al. 2020; Salimans and Ho 2022 for the velocity; Lin et al. 2024 for zero
+terminal signal-to-noise and trailing timesteps).
+"""
+
+from functools import cached_property
+
+import diffusers
+import numpy as np
+import torch
+from diffusers import DDPMScheduler, UNet2DModel
+from diffusers.models.downsampling import Downsample2D
+from diffusers.models.upsampling import Upsample2D
+from torch import Tensor, nn
+from torch.nn import functional
+
+from credit_plugin.config import DiffusionSettings, SamplingSettings
+from credit_plugin.diffusion.tasks import register_task
+from credit_plugin.errors import InputError
+
+
+@register_task("ddpm")
+class DDPMTask:
+    """Unconditional diffusion of images of one size.
+
+    Args:
+        settings: Network, noise process and training.
+        image_size: Height and width in pixels.
+        channels: 1 or 3.
+    """
+
+    def __init__(self, settings: DiffusionSettings, image_size: int, channels: int) -> None:
+        self.settings = settings
+        self.image_size = image_size
+        self.channels = channels
+
+    def build(self, seed: int) -> UNet2DModel:
+        """Return the untrained UNet of ``seed``; global random state is left as it was."""
+        network = self.settings.network
+        attention = network.attention
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return UNet2DModel(
+                sample_size=self.image_size,
+                in_channels=self.channels,
+                out_channels=self.channels,
+                layers_per_block=network.layers_per_block,
+                block_out_channels=network.block_out_channels,
+                down_block_types=["AttnDownBlock2D" if a else "DownBlock2D" for a in attention],
+                up_block_types=["AttnUpBlock2D" if a else "UpBlock2D" for a in attention[::-1]],
+                attention_head_dim=network.attention_head_dim,
+                norm_num_groups=network.norm_num_groups,
+                dropout=network.dropout,
+            )
+
+    def example_inputs(self) -> dict[str, Tensor]:
+        """Return one image of zeros and one timestep."""
+        sample = torch.zeros(1, self.channels, self.image_size, self.image_size)
+        return {"sample": sample, "timestep": torch.ones(1, dtype=torch.long)}
+
+    def output_layers(self, model: nn.Module) -> list[nn.Module]:
+        """Return ``conv_out``: it has one channel for each of the image's."""
+        return [model.get_submodule("conv_out")]
+
+    def after_pruning(self, model: nn.Module) -> None:
+        """Tell the resampling layers their new widths, which diffusers asserts."""
+        for module in model.modules():
+            if isinstance(module, Upsample2D | Downsample2D) and isinstance(module.conv, nn.Conv2d):
+                module.channels = module.conv.in_channels
+                module.out_channels = module.conv.out_channels
+
+    def encode(self, images: np.ndarray) -> Tensor:
+        """Return float32 [N, C, H, W] in [-1, 1]."""
+        pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+        return pixels.float().div_(127.5).sub_(1.0)
+
+    def loss(self, model: nn.Module, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the mean squared error of the prediction at uniformly drawn timesteps."""
+        scheduler = self._forward_process
+        count, device = len(clean), clean.device
+        noise = torch.randn(clean.shape, generator=generator, device=device)
+        total = self.settings.noise.train_timesteps
+        timesteps = torch.randint(0, total, (count,), generator=generator, device=device)
+        noisy = scheduler.add_noise(clean, noise, timesteps)
+        target = {
+            "epsilon": lambda: noise,
+            "v_prediction": lambda: scheduler.get_velocity(clean, noise, timesteps),
+            "sample": lambda: clean,
+        }[self.settings.noise.prediction_type]()
+        prediction = model(noisy, timesteps, return_dict=False)[0]
+        return functional.mse_loss(prediction.float(), target)
+
+    def noise(self, count: int, seed: int) -> Tensor:
+        """Return standard normal noise [count, C, H, W]."""
+        generator = torch.Generator().manual_seed(seed)
+        shape = (count, self.channels, self.image_size, self.image_size)
+        return torch.randn(shape, generator=generator)
+
+    @torch.inference_mode()
+    def sample(self, model: nn.Module, noise: Tensor, sampling: SamplingSettings) -> np.ndarray:
+        """Denoise [n, C, H, W] into uint8 [n, H, W, C]."""
+        scheduler = create_sampler(sampling.scheduler, dict(self._forward_process.config))
+        scheduler.set_timesteps(sampling.steps, device=noise.device)
+        generator = torch.Generator(noise.device).manual_seed(0)
+        extra = {"generator": generator} if _is_stochastic(scheduler) else {}
+        sample = noise * scheduler.init_noise_sigma
+        for timestep in scheduler.timesteps:
+            scaled = scheduler.scale_model_input(sample, timestep)
+            prediction = model(scaled, timestep, return_dict=False)[0]
+            sample = scheduler.step(prediction, timestep, sample, return_dict=False, **extra)[0]
+        pixels = sample.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
+        return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+    @cached_property
+    def _forward_process(self) -> DDPMScheduler:
+        noise = self.settings.noise
+        return DDPMScheduler(
+            num_train_timesteps=noise.train_timesteps,
+            beta_schedule=noise.beta_schedule,
+            prediction_type=noise.prediction_type,
+            rescale_betas_zero_snr=noise.zero_terminal_snr,
+            timestep_spacing="trailing",
+        )
+
+
+def create_sampler(name: str, forward_process: dict[str, object]) -> diffusers.SchedulerMixin:
+    """Return the diffusers scheduler ``name`` for a model of this forward process.
+
+    Raises:
+        InputError: If diffusers has no such scheduler.
+    """
+    kind = getattr(diffusers, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
+        raise InputError(
+            f"sampling.scheduler: diffusers has no scheduler {name!r}; "
+            "try DDIMScheduler or DPMSolverMultistepScheduler"
+        )
+    return kind.from_config(forward_process, timestep_spacing="trailing")
+
+
+def _is_stochastic(scheduler: diffusers.SchedulerMixin) -> bool:
+    return "generator" in scheduler.step.__code__.co_varnames

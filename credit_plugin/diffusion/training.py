@@ -1,0 +1,211 @@
+"""The training loop: one function for full training, recovery, fine-tuning and retraining.
+
+AdamW with a warm-up no longer than the run, gradient clipping and an average of the weights (EMA)
+that starts afresh in every run: reloading an old average with its step counter would evaluate
+mostly the old model (the released code of the paper does; see :class:`diffusers.EMAModel`).
+
+Randomness comes from one generator seeded by the caller. A checkpoint holds weights, moments,
+average, generator state and step, so that a resumed run equals an uninterrupted one bit for bit.
+The loop reads nothing back from the device except the loss, every ``LOSS_EVERY`` steps.
+
+The shape of the loop follows diffusers' ``examples/unconditional_image_generation`` (schedule from
+``get_scheduler``, ``EMAModel`` over trainable parameters); checkpoints are safetensors here.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.optimization import get_scheduler
+from diffusers.training_utils import EMAModel
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from credit_plugin.config import TrainingSettings
+from credit_plugin.diffusion.tasks import DiffusionTask
+
+LOSS_EVERY = 25
+
+Report = Callable[[int, int], None]
+
+
+@dataclass
+class TrainingResult:
+    """What a run left behind besides the weights.
+
+    Attributes:
+        losses: Pairs (step, mean loss since the pair before).
+        seconds: Wall time of the steps that this process made.
+    """
+
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Trainer:
+    """A resumable run of gradient descent on one network.
+
+    Args:
+        task: Supplies the loss.
+        model: The network, on its device; changed in place.
+        settings: Steps, rates, clipping, EMA.
+        seed: Seeds batches, noise, timesteps and flips.
+    """
+
+    def __init__(
+        self, task: DiffusionTask, model: nn.Module, settings: TrainingSettings, seed: int
+    ) -> None:
+        self.task, self.model, self.settings = task, model, settings
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.device = self.parameters[0].device
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters,
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        name = settings.lr_schedule
+        self.schedule = get_scheduler(
+            "constant_with_warmup" if name == "constant" else name,
+            self.optimizer,
+            num_warmup_steps=settings.warmup_steps,
+            num_training_steps=settings.steps,
+        )
+        self.ema = EMAModel(self.parameters, settings.ema_decay) if settings.ema_decay else None
+        self.step = 0
+        self.result = TrainingResult()
+
+    def run(
+        self,
+        examples: Tensor,
+        report: Report | None = None,
+        checkpoint: Path | None = None,
+        checkpoint_seconds: float = 20.0,
+    ) -> TrainingResult:
+        """Train to the last step and leave the weights to evaluate in the model.
+
+        Args:
+            examples: Encoded training examples [N, ...], N >= 1.
+            report: Called with (steps done, steps in all).
+            checkpoint: File to resume from if it exists, and to save to from time to time.
+            checkpoint_seconds: Time between two saves.
+
+        Raises:
+            FloatingPointError: If the loss stops being finite.
+        """
+        if checkpoint is not None and checkpoint.exists():
+            self.load(checkpoint)
+        examples = examples.to(self.device)
+        self.model.train()
+        started = saved = time.monotonic()
+        loss_sum, since = torch.zeros((), device=self.device), 0
+        while self.step < self.settings.steps:
+            loss_sum, since = loss_sum + self._advance(examples), since + 1
+            if self.step % LOSS_EVERY == 0 or self.step == self.settings.steps:
+                self._note_loss(loss_sum.item() / since)
+                loss_sum, since = torch.zeros((), device=self.device), 0
+                if checkpoint is not None and time.monotonic() - saved > checkpoint_seconds:
+                    self.save(checkpoint)
+                    saved = time.monotonic()
+            if report is not None:
+                report(self.step, self.settings.steps)
+        if self.ema is not None:
+            self.ema.copy_to(self.parameters)
+        self.model.eval()
+        self.result.seconds += time.monotonic() - started
+        return self.result
+
+    def _advance(self, examples: Tensor) -> Tensor:
+        batch = self._draw_batch(examples)
+        with _mixed_precision(self.device):
+            loss = self.task.loss(self.model, batch, self.generator)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.schedule.step()
+        if self.ema is not None:
+            self.ema.step(self.parameters)
+        self.step += 1
+        return loss.detach()
+
+    def _draw_batch(self, examples: Tensor) -> Tensor:
+        size = (self.settings.batch_size,)
+        generator, device = self.generator, self.device
+        batch = examples[torch.randint(len(examples), size, generator=generator, device=device)]
+        if not self.settings.flip:
+            return batch
+        mirrored = torch.rand(size, generator=generator, device=device) < 0.5
+        return torch.where(mirrored[:, None, None, None], batch.flip(-1), batch)
+
+    def _note_loss(self, loss: float) -> None:
+        if not loss < float("inf"):
+            raise FloatingPointError(
+                f"the loss is {loss} at step {self.step}: lower the learning rate"
+            )
+        self.result.losses.append((self.step, loss))
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint; the file before it stays until the new one is complete."""
+        tensors = {f"model.{k}": v.detach().contiguous() for k, v in self._named()}
+        for index, parameter in enumerate(self.parameters):
+            for key, value in self.optimizer.state[parameter].items():
+                tensors[f"optimizer.{index}.{key}"] = value.contiguous()
+        for index, shadow in enumerate(self.ema.shadow_params if self.ema else ()):
+            tensors[f"ema.{index}"] = shadow.contiguous()
+        tensors["generator"] = self.generator.get_state()
+        state = {"step": self.step, "losses": self.result.losses, "seconds": self.result.seconds}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        save_file(tensors, partial, metadata={"state": json.dumps(state)})
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Continue from a checkpoint that :meth:`save` wrote for the same settings."""
+        with safe_open(path, "pt", device="cpu") as file:
+            state = json.loads(file.metadata()["state"])
+            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+        with torch.no_grad():
+            for name, parameter in self._named():
+                parameter.copy_(tensors[f"model.{name}"])
+        for index, parameter in enumerate(self.parameters):
+            prefix = f"optimizer.{index}."
+            self.optimizer.state[parameter] = {
+                key.removeprefix(prefix): _as_optimizer_state(key, value, self.device)
+                for key, value in tensors.items()
+                if key.startswith(prefix)
+            }
+        if self.ema is not None:
+            shadows = range(len(self.parameters))
+            self.ema.shadow_params = [tensors[f"ema.{i}"].to(self.device) for i in shadows]
+            self.ema.optimization_step = state["step"]
+        self.generator.set_state(tensors["generator"])
+        self._restore_progress(state)
+
+    def _restore_progress(self, state: dict[str, Any]) -> None:
+        self.step = state["step"]
+        self.result.losses = [(int(step), float(loss)) for step, loss in state["losses"]]
+        self.result.seconds = state["seconds"]
+        for _ in range(self.step):
+            self.schedule.step()
+
+    def _named(self) -> list[tuple[str, Tensor]]:
+        return list(self.model.state_dict(keep_vars=True).items())
+
+
+def _as_optimizer_state(key: str, value: Tensor, device: torch.device) -> Tensor:
+    # the fused AdamW keeps its step counters on the parameters' device too
+    return value.to(device).clone()
+
+
+def _mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
