@@ -100,8 +100,8 @@ def load_model_folder(folder: Path, device: str = "cpu") -> LoadedModel:
     return LoadedModel(task, model, sampling, history, config["facts"])
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
-    """Return what ``config.json`` of a model folder says, without loading the weights."""
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return ``config.json`` of a model folder, without loading the weights."""
     config: dict[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
     return config
 

@@ -1,0 +1,220 @@
+"""The command line: parses, calls, prints. Nothing is computed here.
+
+Exit codes: 0 success, 1 the work failed, 2 the input cannot be used (one line for each reason),
+130 interrupted after everything finished was saved.
+"""
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from credit_plugin.errors import InputError, StudyFailedError
+
+WORKDIR = "credit_studies"
+
+
+class CreditGroup(click.Group):
+    """A group whose commands turn the package's errors into exit codes and single lines."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; map errors to exit codes."""
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            _leave(2, *(f"error: {line}" for line in str(error).splitlines()))
+        except StudyFailedError as error:
+            _leave(1, f"failed: {error}")
+        except KeyboardInterrupt:
+            _leave(
+                130,
+                "Interrupted. Everything finished is saved; the same command goes on from there.",
+            )
+
+
+def study_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose a study and where it is kept."""
+    options = [
+        click.option("--preset", metavar="NAME", help="Start from this preset (credit presets)."),
+        click.option("--config", metavar="FILE", help="Read this study file (YAML)."),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="A.B=C",
+            help="Override one setting; may be repeated.",
+        ),
+        click.option(
+            "--overrides",
+            default="",
+            metavar="'A.B=C D=E'",
+            help="Several overrides in one argument, as MLproject passes them.",
+        ),
+        click.option("--tracking-uri", metavar="URI", help="MLflow tracking URI."),
+        click.option("--experiment", metavar="NAME", help="MLflow experiment."),
+        click.option(
+            "--workdir",
+            default=WORKDIR,
+            show_default=True,
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Folder for models, ledgers and reports.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(cls=CreditGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="credit_plugin")
+def main() -> None:
+    """Credit the data contributors of a diffusion model with Shapley values.
+
+    \b
+    Example:
+      credit run --preset designers
+    """
+
+
+def _phase_command(name: str, until: str, summary: str, example: str) -> click.Command:
+    def run_phase(
+        preset: str | None,
+        config: str | None,
+        settings: tuple[str, ...],
+        overrides: str,
+        tracking_uri: str | None,
+        experiment: str | None,
+        workdir: Path,
+    ) -> None:
+        from credit_plugin.config import load_study
+        from credit_plugin.study import run_study
+        from credit_plugin.summary import print_summary
+
+        study = load_study(preset or None, config or None, (*_split(overrides), *settings))
+        result = run_study(
+            study,
+            until=until,
+            workdir=workdir,
+            tracking_uri=tracking_uri or None,
+            experiment=experiment or None,
+        )
+        print_summary(result, tracking_uri or None)
+
+    run_phase.__doc__ = f"{summary}\n\n\b\nExample:\n  {example}"
+    return click.command(name=name)(study_options(run_phase))
+
+
+for _name, _until, _summary, _example in (
+    (
+        "run",
+        "report",
+        "Run a whole study, or go on with it: train, prune, coalitions, values, report.",
+        "credit run --preset designers --set compensation.pool=5000",
+    ),
+    ("train", "train", "Train the full model of a study.", "credit train --preset digits"),
+    ("prune", "prune", "Prune the full model and let it recover.", "credit prune --preset digits"),
+    (
+        "coalitions",
+        "coalitions",
+        "Evaluate the coalitions that a study still lacks.",
+        "credit coalitions --preset digits --set game.budget=64",
+    ),
+    (
+        "values",
+        "values",
+        "Estimate the contributors' values from the coalitions.",
+        "credit values --preset digits --set values.estimator=kernelshap_paper",
+    ),
+    (
+        "report",
+        "report",
+        "Write and publish the compensation report.",
+        "credit report --preset digits --set compensation.currency=USD",
+    ),
+):
+    main.add_command(_phase_command(_name, _until, _summary, _example))
+
+
+@main.command()
+def presets() -> None:
+    """List the presets with what each needs.
+
+    \b
+    Example:
+      credit presets
+    """
+    from credit_plugin.config import load_study, preset_names
+
+    for name in preset_names():
+        study = load_study(name)
+        click.echo(f"{name:<12} {study.description}")
+        click.echo(f"{'':<12} {study.needs}")
+
+
+@main.group()
+def data() -> None:
+    """Look after contributor datasets."""
+
+
+@data.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--image-size", type=int, help="Warn about images smaller than this.")
+@click.option("--min-images", default=2, show_default=True, help="Fewest images of a contributor.")
+def check(path: Path, image_size: int | None, min_images: int) -> None:
+    """Say everything that is wrong with a folder of images, all at once.
+
+    Exit code 2 if something cannot be used, 0 if there are warnings at most.
+
+    \b
+    Example:
+      credit data check photos/
+    """
+    from credit_plugin.contributors.check import check_folder, render_findings
+
+    findings = check_folder(path, image_size, min_images)
+    for line in render_findings(findings):
+        click.echo(line)
+    if any(finding.severity == "error" for finding in findings):
+        sys.exit(2)
+
+
+@main.command()
+@click.option("--tracking-uri", metavar="URI", help="MLflow tracking URI to look at.")
+def doctor(tracking_uri: str | None) -> None:
+    """Check this installation and say what to do about what is wrong.
+
+    \b
+    Example:
+      credit doctor
+    """
+    from credit_plugin.doctor import diagnose
+
+    complaints = 0
+    for ok, subject, advice in diagnose(tracking_uri):
+        click.echo(f"{'ok  ' if ok else 'FIX '} {subject}")
+        if not ok:
+            complaints += 1
+            click.echo(f"     {advice}")
+    if complaints:
+        sys.exit(1)
+
+
+def _split(overrides: str) -> list[str]:
+    """Split ``a.b=c d=e`` at spaces that start another override."""
+    import re
+
+    return [part for part in re.split(r"\s+(?=[A-Za-z_][\w.]*=)", overrides.strip()) if part]
+
+
+def _interrupt(signum: int, frame: Any) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _leave(code: int, *lines: str) -> NoReturn:
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(code)

@@ -1,0 +1,103 @@
+"""Where a study keeps what it has made, addressed by what it was made from.
+
+Every folder's name carries a fingerprint of the settings and data that affect its content. A
+changed setting therefore leads to a new folder for what depends on it and to the old one for what
+does not: more coalition steps keep the trained and pruned models, another payout keeps everything.
+
+```
+credit_studies/<study>/
+  data-<digest>/        decoded images
+  reference-<...>/      the study's classifier and reference statistics
+  full-<...>/           the trained model            (+ .checkpoint while it trains)
+  pruned-<...>/         the pruned, recovered model  (+ .checkpoint while it recovers)
+  table-<...>/          ledger.jsonl, study.yaml, previews/, report/, tracking.json, lock
+```
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from credit_plugin.config import Study, fingerprint
+
+RESULTS_VERSION = 1
+"""Raised when the code changes so that the same settings give other results."""
+
+
+@dataclass(frozen=True)
+class StudyFolders:
+    """The folders of one study.
+
+    Attributes:
+        root: Folder that holds all studies.
+        study: The settings.
+        digest: Digest of the contributor dataset.
+    """
+
+    root: Path
+    study: Study
+    digest: str
+
+    @property
+    def base(self) -> Path:
+        """Folder of every variant of the study."""
+        return self.root / self.study.name
+
+    @property
+    def data(self) -> Path:
+        """Decoded images."""
+        return self.base / f"data-{self.digest[:12]}"
+
+    @property
+    def reference(self) -> Path:
+        """Classifier and reference statistics of the properties."""
+        return self.base / f"reference-{self._hash(self.study.properties)}"
+
+    @property
+    def full(self) -> Path:
+        """The model trained on everybody's data."""
+        return self.base / f"full-{self._hash(*self._full_parts)}"
+
+    @property
+    def pruned(self) -> Path:
+        """The pruned and recovered model."""
+        return self.base / f"pruned-{self._hash(*self._full_parts, self.study.pruning)}"
+
+    @property
+    def table(self) -> Path:
+        """The ledger of evaluated coalitions, and what is made from it."""
+        return self.base / f"table-{self.table_hash}"
+
+    @property
+    def table_hash(self) -> str:
+        """Fingerprint of everything that affects the utility of a coalition."""
+        study = self.study
+        game = {"utility": study.game.utility, "finetuning": study.game.finetuning.model_dump()}
+        return self._hash(*self._full_parts, study.pruning, study.sampling, study.properties, game)
+
+    @property
+    def ledger(self) -> Path:
+        """One line for each finished evaluation."""
+        return self.table / "ledger.jsonl"
+
+    @property
+    def previews(self) -> Path:
+        """Pictures of samples, one for each evaluation and model."""
+        return self.table / "previews"
+
+    @property
+    def report(self) -> Path:
+        """The compensation report."""
+        return self.table / "report"
+
+    def coalition_key(self, bits: str, repeat: int) -> str:
+        """Return the idempotency key of an evaluation (16 hexadecimal digits)."""
+        text = f"{self.table_hash}/{bits}/{self.study.seed}/{repeat}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def _full_parts(self) -> tuple[object, ...]:
+        return (self.study.diffusion,)
+
+    def _hash(self, *parts: object) -> str:
+        return fingerprint(RESULTS_VERSION, self.digest, self.study.seed, *parts)

@@ -1,0 +1,95 @@
+"""Designs: which coalitions to evaluate. The registry, and the rules all designs keep.
+
+Every design starts with the empty and the full coalition, since every value rests on them; its
+budget counts all its rows, these two included. Designs are functions of their seed alone, and for
+one seed they are nested: a design of a smaller budget is the beginning of a design of a larger
+one, row by row, so that a study can be topped up. Only ``shapley_iid``, which draws independently
+because its source does, may list a coalition twice.
+
+A further design is one more module in :mod:`credit_plugin.game.designs`, or any function that is
+decorated with :func:`register_design`. The registry follows peft's ``mapping.py``: a decorator and
+a dict, no chain of ifs.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from inspect import Parameter, signature
+from pkgutil import iter_modules
+from typing import Any
+
+import numpy as np
+
+from credit_plugin.errors import InputError
+
+Design = Callable[..., np.ndarray]
+"""(n_players, budget, seed, **options) -> bool [budget, n_players]."""
+
+MAX_PLAYERS = 1000
+
+_DESIGNS: dict[str, Design] = {}
+
+
+def register_design(name: str) -> Callable[[Design], Design]:
+    """Register the decorated function as the design ``name``; its options are keyword-only."""
+
+    def register(function: Design) -> Design:
+        _DESIGNS[name] = function
+        return function
+
+    return register
+
+
+def design_names() -> list[str]:
+    """Return the names of the registered designs, sorted."""
+    _import_all()
+    return sorted(_DESIGNS)
+
+
+def design(
+    n_players: int, budget: int, kind: str = "paired_border", seed: int = 0, **options: Any
+) -> np.ndarray:
+    """Choose the coalitions to evaluate.
+
+    Args:
+        n_players: Number of contributors, 2..1000.
+        budget: Rows, the empty and the full coalition among them: 4..2**n_players.
+        kind: A registered design: ``paired_border``, ``shapley_iid``, ``uniform``, ``fixed_size``.
+        seed: Determines every draw; designs of one seed are nested in the budget.
+        options: Settings of the design itself, for instance ``size`` of ``fixed_size``.
+
+    Returns:
+        bool [budget, n_players]; the first row is the empty, the second the full coalition.
+
+    Raises:
+        InputError: For an unknown design or option, or numbers out of range.
+    """
+    _import_all()
+    if kind not in _DESIGNS:
+        raise InputError(f"design: {kind!r} is unknown; choose from {', '.join(sorted(_DESIGNS))}")
+    if not 2 <= n_players <= MAX_PLAYERS:
+        raise InputError(f"n_players: {n_players} is outside 2..{MAX_PLAYERS}")
+    if budget < 4:
+        raise InputError(f"budget: {budget} is too small; a design needs at least 4 coalitions")
+    if budget > 2**n_players:
+        raise InputError(
+            f"budget: {budget} is more than the {2**n_players} coalitions of {n_players} "
+            f"contributors; use {2**n_players} or less"
+        )
+    function = _DESIGNS[kind]
+    known = [
+        p.name for p in signature(function).parameters.values() if p.kind == Parameter.KEYWORD_ONLY
+    ]
+    for option in options:
+        if option not in known:
+            allowed = f"its options are {', '.join(known)}" if known else "it has none"
+            raise InputError(f"{option}: not an option of design {kind}; {allowed}")
+    rows = np.zeros((budget, n_players), dtype=bool)
+    rows[1] = True
+    rows[2:] = function(n_players, budget - 2, seed, **options)
+    return rows
+
+
+def _import_all() -> None:
+    package = import_module("credit_plugin.game.designs")
+    for module in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")

@@ -1,0 +1,138 @@
+"""Utilities: how v(S) is obtained. The registry, and what they all share.
+
+A utility says where a coalition's model starts and how it is trained; evaluation itself (train on
+the coalition's data, sample with the shared noise, measure every property) is
+:meth:`TrainedUtility.evaluate`, once for all of them. A utility that does not train at all
+implements ``evaluate`` on its own. A new utility is one new module in this folder.
+
+The empty coalition has no data to train on. Its utility is that of the same architecture before
+any training, not of the start model, which has seen everybody's data.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from torch import nn
+
+from credit_plugin.config import Study, TrainingSettings
+from credit_plugin.diffusion.sampling import sample_images
+from credit_plugin.diffusion.training import Trainer
+from credit_plugin.errors import InputError
+from credit_plugin.game.coalitions import from_bits
+from credit_plugin.game.utilities.workbench import Workbench
+from credit_plugin.seeding import derive_seed
+
+Report = Callable[[int, int], None]
+
+
+class TrainedUtility(ABC):
+    """A utility that trains a network on the coalition's data.
+
+    Attributes:
+        needs: Stages that must be finished before: ``full``, ``pruned``.
+        role: Value of the tag ``credit.role`` of its runs.
+    """
+
+    needs: tuple[str, ...] = ()
+    role = "coalition"
+
+    @abstractmethod
+    def training(self, study: Study) -> TrainingSettings:
+        """Return how a coalition's model is trained."""
+
+    @abstractmethod
+    def start(self, bench: Workbench, seed: int) -> nn.Module:
+        """Return a fresh network to train on a coalition's data."""
+
+    def untrained(self, bench: Workbench, seed: int) -> nn.Module:
+        """Return the same architecture before any training: the empty coalition's model."""
+        return bench.untrained(seed)
+
+    def evaluate(
+        self, bench: Workbench, payload: Mapping[str, Any], report: Report
+    ) -> dict[str, Any]:
+        """Return properties, losses and costs of one coalition.
+
+        Args:
+            bench: Data, models and references.
+            payload: ``coalition`` (bits), ``repeat``, ``key``.
+            report: Called with (work done, work in all), counted in steps.
+
+        Raises:
+            FloatingPointError: If the loss or a property is not finite.
+        """
+        study = bench.study
+        bits, repeat = payload["coalition"], payload["repeat"]
+        seed = derive_seed(study.seed, f"{bits}/{repeat}", "training")
+        settings = self.training(study)
+        sampling_share = max(1, settings.steps // 3)
+        total = settings.steps + sampling_share
+        clock = Stopwatch()
+        losses = {}
+        if "1" in bits:
+            model = self.start(bench, seed)
+            examples = bench.examples(from_bits(bits))
+            result = Trainer(bench.task, model, settings, seed).run(
+                examples, lambda done, _: report(done, total)
+            )
+            losses = {"first": result.losses[0][1], "final": result.losses[-1][1]}
+        else:
+            model = self.untrained(bench, seed)
+        clock.lap("training")
+        images = sample_images(
+            bench.task,
+            model,
+            bench.noise(repeat),
+            study.sampling,
+            lambda done, of: report(settings.steps + sampling_share * done // of, total),
+        )
+        clock.lap("sampling")
+        properties = bench.measure(images)
+        bench.save_preview(payload["key"], images)
+        clock.lap("measuring")
+        return {"properties": properties, "losses": losses, "costs": clock.seconds}
+
+
+class Stopwatch:
+    """Wall seconds of consecutive pieces of work."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        """Charge the time since the last lap to ``name``."""
+        now = time.monotonic()
+        self.seconds[name] = now - self._last
+        self._last = now
+
+
+_UTILITIES: dict[str, TrainedUtility] = {}
+
+
+def register_utility(name: str) -> Callable[[type], type]:
+    """Register an instance of the decorated class as the utility ``name``."""
+
+    def register(kind: type) -> type:
+        _UTILITIES[name] = kind()
+        return kind
+
+    return register
+
+
+def get_utility(name: str) -> TrainedUtility:
+    """Return the utility ``name``.
+
+    Raises:
+        InputError: If it is not registered.
+    """
+    for module in iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+    if name not in _UTILITIES:
+        known = ", ".join(sorted(_UTILITIES))
+        raise InputError(f"game.utility: {name!r} is not a utility; choose from {known}")
+    return _UTILITIES[name]

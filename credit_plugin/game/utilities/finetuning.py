@@ -1,0 +1,22 @@
+"""Utility ``finetuning``: v(S) of the full model fine-tuned on S, without pruning."""
+
+from torch import nn
+
+from credit_plugin.config import Study, TrainingSettings
+from credit_plugin.game.utilities import TrainedUtility, register_utility
+from credit_plugin.game.utilities.workbench import Workbench
+
+
+@register_utility("finetuning")
+class Finetuning(TrainedUtility):
+    """Fine-tune a copy of the full model."""
+
+    needs = ("full",)
+
+    def training(self, study: Study) -> TrainingSettings:
+        """Return the settings of a coalition's fine-tuning."""
+        return study.game.finetuning
+
+    def start(self, bench: Workbench, seed: int) -> nn.Module:
+        """Return a copy of the full model."""
+        return bench.copy_of(bench.full)

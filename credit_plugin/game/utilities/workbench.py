@@ -1,0 +1,127 @@
+"""What a worker loads once and uses for every job: data, models, references, noise."""
+
+import copy
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+
+import numpy as np
+from PIL import Image
+from torch import Tensor, nn
+
+from credit_plugin.config import Study
+from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.contributors.snapshot import load_snapshot
+from credit_plugin.diffusion.pruning import rebuild, reset_parameters
+from credit_plugin.diffusion.storage import LoadedModel, load_model_folder
+from credit_plugin.diffusion.tasks import DiffusionTask, create_task
+from credit_plugin.folders import StudyFolders
+from credit_plugin.properties.suite import PropertySuite, load_suite
+from credit_plugin.seeding import derive_seed
+
+PREVIEW_SIDE = 8
+
+
+class Workbench:
+    """Everything that jobs of one study share, loaded when it is first used.
+
+    Args:
+        study: The settings.
+        folders: Where data, models and references are.
+        device: ``cpu`` or ``cuda:i``.
+    """
+
+    def __init__(self, study: Study, folders: StudyFolders, device: str) -> None:
+        self.study, self.folders, self.device = study, folders, device
+        self.noise: Callable[[int], Tensor] = lru_cache(maxsize=2)(self._noise)
+
+    @cached_property
+    def dataset(self) -> ContributorDataset:
+        """The contributor-labelled images."""
+        return load_snapshot(self.folders.data)
+
+    @cached_property
+    def task(self) -> DiffusionTask:
+        """The diffusion task."""
+        return create_task(self.study.diffusion, self.dataset.image_size, self.dataset.channels)
+
+    @cached_property
+    def all_examples(self) -> Tensor:
+        """Every image as a training example, on the device."""
+        return self.task.encode(np.asarray(self.dataset.images)).to(self.device)
+
+    @cached_property
+    def full(self) -> LoadedModel:
+        """The full model."""
+        return load_model_folder(self.folders.full, self.device)
+
+    @cached_property
+    def pruned(self) -> LoadedModel:
+        """The pruned and recovered model."""
+        return load_model_folder(self.folders.pruned, self.device)
+
+    @cached_property
+    def properties(self) -> PropertySuite:
+        """The study's properties with their references."""
+        return load_suite(self.study.properties, self.folders.reference, self.device)
+
+    def examples(self, coalition: np.ndarray) -> Tensor:
+        """Return the training examples of a coalition (bool [n])."""
+        return self.all_examples[self.dataset.indices(coalition)]
+
+    def copy_of(self, loaded: LoadedModel) -> nn.Module:
+        """Return a copy of a loaded network that may be trained."""
+        return copy.deepcopy(loaded.model)
+
+    def untrained(self, seed: int) -> nn.Module:
+        """Return the full architecture before training."""
+        return self.task.build(seed).to(self.device)
+
+    def untrained_pruned(self, seed: int) -> nn.Module:
+        """Return the pruned architecture before training."""
+        model = rebuild(self.task, self.pruned.history)
+        reset_parameters(model, seed)
+        return model.to(self.device)
+
+    def measure(self, images: np.ndarray) -> dict[str, float]:
+        """Return every property of generated images.
+
+        Raises:
+            FloatingPointError: If one of them is not finite.
+        """
+        measured = self.properties.measure(images)
+        for name, value in measured.items():
+            if not np.isfinite(value):
+                raise FloatingPointError(f"property {name} of the samples is {value}")
+        return measured
+
+    def save_preview(self, name: str, images: np.ndarray) -> None:
+        """Write a square grid of the first images to ``previews/<name>.png``."""
+        self.folders.previews.mkdir(parents=True, exist_ok=True)
+        path = self.folders.previews / f"{name}.png"
+        partial = path.with_suffix(".partial.png")
+        image_grid(images, PREVIEW_SIDE).save(partial)
+        partial.replace(path)
+
+    def _noise(self, repeat: int) -> Tensor:
+        seed = derive_seed(self.study.seed, f"repeat {repeat}", "initial noise")
+        return self.task.noise(self.study.sampling.samples, seed)
+
+
+def image_grid(images: np.ndarray, side: int, pixels: int = 512) -> Image.Image:
+    """Return the first side * side images [N, H, W, C] as one picture, enlarged sharply.
+
+    Args:
+        images: uint8 [N, H, W, C]; missing ones stay white.
+        side: Images in a row and in a column.
+        pixels: Smallest width of the picture.
+    """
+    height, width, channels = images.shape[1:]
+    cells = np.full((side * side, height, width, channels), 255, np.uint8)
+    cells[: min(len(images), side * side)] = images[: side * side]
+    grid = cells.reshape(side, side, height, width, channels).swapaxes(1, 2)
+    grid = grid.reshape(side * height, side * width, channels)
+    picture = Image.fromarray(grid.squeeze(-1) if channels == 1 else grid)
+    factor = max(1, -(-pixels // picture.width))
+    return picture.resize(
+        (picture.width * factor, picture.height * factor), Image.Resampling.NEAREST
+    )

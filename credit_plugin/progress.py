@@ -1,0 +1,106 @@
+"""Progress of long work: a live bar on a terminal, a line now and then elsewhere.
+
+Both say the phase, how much is done, and how much time is left. In a log (``mlflow run`` into a
+file, CI) a line is printed when a phase starts, every ``LINE_SECONDS`` and when it ends.
+"""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+
+LINE_SECONDS = 10.0
+
+
+class ProgressDisplay:
+    """Shows one phase at a time; use it as a context manager.
+
+    Args:
+        console: Where to show it; standard error by default.
+        quiet: Show nothing at all.
+    """
+
+    def __init__(self, console: Console | None = None, quiet: bool = False) -> None:
+        self.console = console or Console(stderr=True, quiet=quiet, highlight=False)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._name, self._total, self._unit = "", 1.0, ""
+        self._started = self._printed = 0.0
+        self._first = 0.0
+
+    def __enter__(self) -> "ProgressDisplay":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop_bar()
+
+    def phase(self, name: str, total: int, done: float = 0, unit: str = "steps") -> None:
+        """Start a phase of ``total`` units of which ``done`` were done before."""
+        self._stop_bar()
+        self._name, self._total, self._unit = name, float(max(total, 1)), unit
+        self._started = self._printed = time.monotonic()
+        self._first = done
+        if self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description:<12}"),
+                BarColumn(bar_width=32),
+                MofNCompleteColumn(),
+                TextColumn(unit),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self.console,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(name, total=total, completed=int(done))
+        else:
+            already = f", {done:.0f} done before" if done else ""
+            self.console.print(f"{name}: {total} {unit}{already}")
+
+    def update(self, done: float) -> None:
+        """Say that ``done`` units of the current phase are done; fractions count."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=round(done, 1))
+        elif time.monotonic() - self._printed >= LINE_SECONDS:
+            self._printed = time.monotonic()
+            self.console.print(self._line(done))
+
+    def finish(self) -> None:
+        """Say that the current phase is complete."""
+        self.update(self._total)
+        self._stop_bar()
+        if not self.console.is_terminal:
+            self.console.print(f"{self._name}: done in {_clock(self._elapsed)}")
+
+    def note(self, text: str) -> None:
+        """Print a line of its own, above the bar."""
+        console = self._bar.console if self._bar is not None else self.console
+        console.print(text, markup=False)
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    def _line(self, done: float) -> str:
+        share = done / self._total
+        made = done - self._first
+        left = _clock(self._elapsed / made * (self._total - done)) if made > 0 else "?"
+        return f"{self._name}: {done:.0f}/{self._total:.0f} {self._unit}, {share:.0%}, {left} left"
+
+    def _stop_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,166 @@
+"""The last phase: report, plots and pictures, published on the study's run and as a version."""
+
+import hashlib
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from credit_plugin.compensation.plots import convergence_plot, values_plot
+from credit_plugin.compensation.report import ReportInputs, write_report
+from credit_plugin.game.coalitions import to_bits
+
+if TYPE_CHECKING:
+    from credit_plugin.session import Session
+    from credit_plugin.values import ContributorValues
+
+PACKAGES = ("credit_plugin", "torch", "diffusers", "torch-pruning", "numpy", "scipy", "mlflow")
+THUMBNAIL_PIXELS = 48
+
+
+def publish_report(session: "Session") -> Path:
+    """Write the report, log it with plots and pictures, publish the values, and return its folder."""
+    tracker, folders = session.tracker, session.folders
+    headline = session.estimates[session.study.properties.headline]
+    write_report(_inputs(session), folders.report)
+    tracker.log_artifacts(folders.report)
+    tracker.log_figure(values_plot(headline), "plots/values.png")
+    steps = [step for step, _ in session.convergence]
+    history = np.array([values.values for _, values in session.convergence])
+    if steps:
+        tracker.log_figure(convergence_plot(steps, history, headline), "plots/convergence.png")
+    _log_pictures(session, headline)
+    session.published["values"] = tracker.publish_values(
+        folders.report,
+        _content(folders.report),
+        session.published.get("full"),
+        session.published.get("pruned"),
+    )
+    tracker.share_view()
+    tracker.describe(_story(session, headline))
+    return folders.report
+
+
+def _inputs(session: "Session") -> ReportInputs:
+    study, dataset, table = session.study, session.dataset, session.table
+    assert table is not None  # the values phase has run
+    evaluations = session.evaluations()
+    facts = session.facts
+    return ReportInputs(
+        study=study,
+        created=datetime.now(UTC).replace(microsecond=0),
+        values=session.estimates,
+        directions=session.directions,
+        table=table,
+        image_counts=dataset.counts,
+        attribution=dataset.attribution,
+        licences=dataset.licences,
+        dataset_name=dataset.name,
+        dataset_digest=dataset.digest(),
+        contributor_digests=dataset.contributor_digests(),
+        models={kind: f"{m.name}/{m.version}" for kind, m in session.published.items()},
+        full_model_properties=facts.get("full", {}).get("properties", {}),
+        pruned_model_properties=facts.get("pruned", {}).get("properties", {}),
+        baselines=_baselines(session),
+        costs={
+            **{kind: sum(f["costs"].values()) for kind, f in facts.items()},
+            "coalitions": sum(sum(e.costs.values()) for e in evaluations),
+        },
+        lost=session.lost(),
+        versions=_versions(),
+        thumbnails=_thumbnails(session),
+    )
+
+
+def _baselines(session: "Session") -> dict[str, float]:
+    """Return oriented v(empty) of the headline under every baseline that can be stated."""
+    name = session.study.properties.headline
+    empty = [e for e in session.evaluations() if e.ok and "1" not in e.coalition]
+    untrained = float(np.mean([e.properties[name] for e in empty])) * session.directions[name]
+    baselines = {"untrained": untrained, "zero": 0.0}
+    if isinstance(session.study.game.baseline, float):
+        baselines["number"] = session.study.game.baseline
+    return baselines
+
+
+def _log_pictures(session: "Session", headline: "ContributorValues") -> None:
+    """Log samples of everybody's coalition, of all but the top contributor, and of that one alone."""
+    top = int(np.argmax(headline.values))
+    n = len(headline.contributors)
+    everybody = np.ones(n, bool)
+    without, alone = everybody.copy(), ~everybody
+    without[top], alone[top] = False, True
+    wanted = {
+        "samples/coalition everybody": everybody,
+        "samples/coalition without the top contributor": without,
+        "samples/coalition top contributor alone": alone,
+    }
+    for key, mask in wanted.items():
+        path = session.folders.previews / f"{session.folders.coalition_key(to_bits(mask), 0)}.png"
+        if path.exists():
+            session.tracker.log_image(key, path)
+
+
+def _thumbnails(session: "Session") -> dict[str, bytes]:
+    """Return one small PNG for each contributor: the first of their images."""
+    dataset = session.dataset
+    thumbnails = {}
+    for index, name in enumerate(dataset.contributors):
+        pixels = dataset.images[int(np.flatnonzero(dataset.contributor == index)[0])]
+        picture = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+        size = (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS)
+        buffer = BytesIO()
+        picture.resize(size, Image.Resampling.NEAREST).save(buffer, "PNG")
+        thumbnails[name] = buffer.getvalue()
+    return thumbnails
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed as a package"
+    return versions
+
+
+def _content(folder: Path) -> str:
+    """Return what identifies a report: the hash of its values, whenever it was written."""
+    digest = hashlib.sha256()
+    for name in ("values.csv", "coalitions.csv"):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _story(session: "Session", headline: "ContributorValues") -> str:
+    """Return three lines of Markdown that say what the run found."""
+    study = session.study
+    ranked = np.argsort(-headline.values)
+    top = [headline.contributors[i] for i in ranked[:3]]
+    shares = headline.shares()
+    named = ", ".join(
+        f"**{_escape(c)}** {shares[i]:.0%}" for c, i in zip(top, ranked, strict=False)
+    )
+    lost = f" {len(session.lost())} evaluations were lost." if session.lost() else ""
+    links = " · ".join(
+        f"[{m.name} v{m.version}](#/models/{m.name}/versions/{m.version})"
+        for m in session.published.values()
+    )
+    return (
+        f"**{study.properties.headline}** of {study.name}: {headline.v_empty:.3g} with nobody "
+        f"(baseline: {study.game.baseline}), {headline.v_full:.3g} with all "
+        f"{len(headline.contributors)} contributors.\n\n"
+        f"Largest shares: {named}. {len(session.plan)} evaluations of coalitions.{lost} Payouts "
+        "and intervals: artifact `report.html`; values: `values.csv`.\n\n"
+        f"Models: {links}"
+    )
+
+
+def _escape(text: str) -> str:
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~&" else c for c in text)

@@ -1,0 +1,176 @@
+"""The study: composes contributors, diffusion, game, values and compensation into one run.
+
+``run_study`` goes through phases, each of which finds out what exists already and makes the rest:
+
+    train -> prune -> coalitions -> values -> report
+
+Finished work lies in folders addressed by what it was made from (:mod:`credit_plugin.folders`),
+and every finished evaluation is one fsynced line of the ledger before anybody else hears of it.
+A study that was killed at any moment therefore goes on where it was. The heavy work happens in the
+engine's workers; this process only coordinates, keeps the ledger and is the single writer to
+MLflow.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from credit_plugin.config import Study, dump_study
+from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.contributors.snapshot import save_snapshot
+from credit_plugin.contributors.sources import load_contributors
+from credit_plugin.errors import InputError, StudyFailedError
+from credit_plugin.execution.engine import create_engine
+from credit_plugin.folders import StudyFolders
+from credit_plugin.game.plan import plan_evaluations
+from credit_plugin.progress import ProgressDisplay
+
+if TYPE_CHECKING:
+    from credit_plugin.game.table import UtilityTable
+    from credit_plugin.tracking.tracker import StudyTracker
+    from credit_plugin.values import ContributorValues
+
+PHASES = ("train", "prune", "coalitions", "values", "report")
+DEFAULT_WORKDIR = Path("credit_studies")
+
+
+@dataclass(frozen=True, eq=False)
+class StudyResult:
+    """What a study found; later fields are empty when it was asked to stop earlier.
+
+    Attributes:
+        study: The settings.
+        folders: Where everything lies.
+        parent_run_id: The study's MLflow run.
+        table: Oriented utilities of every evaluated coalition.
+        values: Values by property.
+        lost: One line for each evaluation that was given up.
+        models: Registered model versions, ``name/version`` by kind.
+        report: Folder of the compensation report.
+    """
+
+    study: Study
+    folders: StudyFolders
+    parent_run_id: str
+    table: "UtilityTable | None"
+    values: "Mapping[str, ContributorValues]"
+    lost: tuple[str, ...]
+    models: Mapping[str, str]
+    report: Path | None
+
+    @property
+    def headline(self) -> "ContributorValues":
+        """The values of the property that is paid by."""
+        if not self.values:
+            raise StudyFailedError("the study stopped before its values were estimated")
+        return self.values[self.study.properties.headline]
+
+
+def run_study(
+    study: Study,
+    *,
+    until: str = "report",
+    workdir: Path = DEFAULT_WORKDIR,
+    tracking_uri: str | None = None,
+    experiment: str | None = None,
+    display: ProgressDisplay | None = None,
+) -> StudyResult:
+    """Run a study to the end of a phase, or go on with it.
+
+    Args:
+        study: The settings, from :func:`credit_plugin.load_study`.
+        until: Last phase: ``train``, ``prune``, ``coalitions``, ``values`` or ``report``.
+        workdir: Folder for checkpoints, models, ledgers and reports.
+        tracking_uri: MLflow tracking URI; MLflow's own default otherwise.
+        experiment: MLflow experiment name; MLflow's own default otherwise.
+        display: Shows progress; a new one on standard error otherwise.
+
+    Raises:
+        InputError: If settings or data cannot be used; nothing has been started then.
+        StudyFailedError: If too much of the work failed.
+
+    Scripts that call this need ``if __name__ == "__main__":``, because workers are processes.
+    """
+    with create_engine(study.execution) as engine, display or ProgressDisplay() as shown:
+        engine.warm_up()
+        # torch and all that comes with it load here while they load in the workers' server too
+        from credit_plugin.session import Session
+
+        dataset = load_contributors(study.data, study.seed)
+        folders = StudyFolders(workdir.resolve(), study, dataset.digest())
+        check_study(study, dataset)
+        with _locked(folders):
+            save_snapshot(dataset, folders.data)
+            folders.table.mkdir(parents=True, exist_ok=True)
+            (folders.table / "study.yaml").write_text(dump_study(study), "utf-8")
+            with _tracked(study, dataset, folders, tracking_uri, experiment) as tracker:
+                session = Session(study, dataset, folders, engine, tracker, shown)
+                session.run(PHASES[: PHASES.index(until) + 1])
+                return session.result()
+
+
+def check_study(study: Study, dataset: ContributorDataset) -> None:
+    """Refuse what only the data or the registries can tell is impossible.
+
+    Raises:
+        InputError: One line that names the field.
+    """
+    from credit_plugin.properties.registry import get_property
+    from credit_plugin.values.registry import get_estimator
+
+    for name in study.properties.names:
+        get_property(name)
+    get_estimator(study.values.estimator)
+    plan_evaluations(dataset.n_contributors, study.game, study.seed)
+    if study.game.baseline == "base_model":
+        raise InputError(
+            f"game.baseline: task {study.diffusion.task} has no base model; "
+            "use untrained or a number"
+        )
+
+
+@contextmanager
+def _locked(folders: StudyFolders) -> Iterator[None]:
+    folders.base.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folders.base / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(
+            f"study {folders.study.name!r} is being run by another process in {folders.root}: "
+            "wait for it, or give this one another name or --workdir"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _tracked(
+    study: Study,
+    dataset: ContributorDataset,
+    folders: StudyFolders,
+    tracking_uri: str | None,
+    experiment: str | None,
+) -> "Iterator[StudyTracker]":
+    """Open the study's MLflow run and end it in the state that the work ended in."""
+    from credit_plugin.tracking.tracker import StudyTracker
+
+    tracker = StudyTracker.start(
+        study, dataset, folders.table / "tracking.json", tracking_uri, experiment
+    )
+    status = "FAILED"
+    try:
+        yield tracker
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        tracker.close_orphans()
+        tracker.finish(status)

@@ -1,0 +1,51 @@
+"""What the terminal says at the end of a command: the values as a table, and where to look."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from credit_plugin.study import StudyResult
+
+
+def print_summary(result: "StudyResult", tracking_uri: str | None) -> None:
+    """Print the headline values and the next steps to standard output."""
+    console = Console(highlight=False, soft_wrap=True)
+    if result.values:
+        console.print(values_table(result))
+        headline = result.headline
+        console.print(
+            f"v(N) = {headline.v_full:.4g}, v(empty) = {headline.v_empty:.4g} "
+            f"(baseline: {result.study.game.baseline}), "
+            f"sum of values = {headline.values.sum():.4g}"
+        )
+    for line in result.lost:
+        console.print(f"lost: {line}", markup=False)
+    for kind, name in result.models.items():
+        console.print(f"registered {kind:<7} models:/{name}")
+    if result.report is not None:
+        console.print(f"report     {result.report / 'report.html'}", markup=False)
+    where = f" --backend-store-uri {tracking_uri}" if tracking_uri else ""
+    console.print(f"look at it: mlflow ui{where}   (run {result.parent_run_id})", markup=False)
+
+
+def values_table(result: "StudyResult") -> Table:
+    """Return the contributors by value, highest first."""
+    headline = result.headline
+    shares = headline.shares()
+    table = Table(title=f"{result.study.name}: who made {result.study.properties.headline}")
+    table.add_column("contributor")
+    level = f"{headline.confidence:.0%} interval"
+    for column in ("value", level, "share"):
+        table.add_column(column, justify="right")
+    for i in np.argsort(-headline.values):
+        table.add_row(
+            escape(headline.contributors[i]),
+            f"{headline.values[i]:.4g}",
+            f"{headline.ci_low[i]:.3g} .. {headline.ci_high[i]:.3g}",
+            f"{shares[i]:.1%}",
+        )
+    return table
