@@ -12,7 +12,7 @@ is less than the decoding for N up to some ten thousands.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -81,7 +81,8 @@ def check_folder(
             )
             findings += _shape_findings(own, image_size)
             prints.append(own)
-    findings += _count_findings(scan, (p.contributor for p in prints), min_images)
+    prints = [own for own in prints if own.contributor]  # the others have their error already
+    findings += _count_findings(scan, [own.contributor for own in prints], min_images)
     copies, originals = exact_copies(prints)
     return in_order([*findings, *copies, *near_copies(originals)])
 
@@ -145,7 +146,7 @@ def _name_findings(entries: Sequence[Entry]) -> list[Finding]:
     ]
     alike: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        alike[re.sub(r"[\s_]+", "", normalize("NFKC", name).casefold())].append(name)
+        alike[re.sub(r"\s+", "", normalize("NFKC", name).casefold())].append(name)
     for first, *others in alike.values():
         for other in others:
             message = f"differs from {first!r} only in case or spaces: one contributor or two?"
@@ -153,7 +154,7 @@ def _name_findings(entries: Sequence[Entry]) -> list[Finding]:
     return findings
 
 
-def _count_findings(scan: Scan, usable: Iterable[str], min_images: int) -> list[Finding]:
+def _count_findings(scan: Scan, usable: Sequence[str], min_images: int) -> list[Finding]:
     """Judge how many usable images each contributor has, and how many contributors there are."""
     counts = Counter(usable)
     names = {entry.contributor for entry in scan.entries} - {""}
@@ -161,14 +162,15 @@ def _count_findings(scan: Scan, usable: Iterable[str], min_images: int) -> list[
     for name in names:
         if counts[name] < min_images:
             message = (
-                f"has {counts[name]} usable images, fewer than {min_images}; add images, or "
+                f"has too few usable images ({counts[name]}, needs {min_images}); add images, or "
                 "leave the contributor out"
             )
             findings.append(error(f"contributor {name!r}", message))
-    if len(names) < MIN_CONTRIBUTORS:
+    unlisted = not names and any(finding.severity == "error" for finding in scan.findings)
+    if len(names) < MIN_CONTRIBUTORS and not unlisted:
         message = (
-            f"there are {len(names)} contributors with images, and values need at least "
-            f"{MIN_CONTRIBUTORS}: write {METADATA}, or make one folder per contributor"
+            f"has too few contributors with images ({len(names)}, needs {MIN_CONTRIBUTORS}); "
+            f"write {METADATA}, or make one folder per contributor"
         )
         findings.append(error(".", message))
     return findings

@@ -36,7 +36,7 @@ class Fingerprint:
 
     Attributes:
         file: Relative path.
-        contributor: Its owner; empty if not known.
+        contributor: Its owner.
         size: (width, height) in pixels.
         exact: SHA-256 of the decoded pixels.
         signs: Perceptual hash, float32 [64] of -1 and 1; None for a picture without contrast.
@@ -90,7 +90,7 @@ def exact_copies(prints: Sequence[Fingerprint]) -> tuple[list[Finding], list[Fin
 
 def near_copies(prints: Sequence[Fingerprint]) -> list[Finding]:
     """Find pictures that look like an earlier one of another contributor, nearest first."""
-    hashed = [p for p in prints if p.signs is not None and p.contributor]
+    hashed = [p for p in prints if p.signs is not None]
     if not hashed:
         return []
     signs = np.stack([p.signs for p in hashed if p.signs is not None])

@@ -95,6 +95,7 @@ def scan_by_folders(root: Path) -> Scan:
     """
     entries: list[Entry] = []
     findings: list[Finding] = []
+    owners: set[str] = set()
     for file in walk_files(root):
         owner, _, inside = file.partition("/")
         if (root / file).is_symlink() and (root / file).is_dir():
@@ -106,11 +107,14 @@ def scan_by_folders(root: Path) -> Scan:
                 )
         elif not is_picture_name(file):
             findings.append(warning(file, "is not a known kind of picture and is not used"))
-        elif problem := file_problem(root, file):
-            findings.append(error(file, problem))
         else:
-            entries.append(Entry(file, normalize("NFC", owner)))
-    findings += _empty_folders(root, {entry.file.partition("/")[0] for entry in entries})
+            owners.add(owner)
+            problem = file_problem(root, file)
+            if problem:
+                findings.append(error(file, problem))
+            else:
+                entries.append(Entry(file, normalize("NFC", owner)))
+    findings += _empty_folders(root, owners)
     return Scan(tuple(sorted(entries, key=lambda entry: entry.file)), tuple(findings))
 
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 Progress = Callable[[int, int], None]
@@ -54,6 +54,15 @@ _DECODER_ERRORS = (
     Image.DecompressionBombError,
 )
 _ORIENTATION = 0x0112  # tag number in the EXIF standard
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _GREY, _COLOUR = ("1", "L"), ("P", "RGB", "YCbCr", "CMYK", "HSV")
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _REMARK = {
@@ -117,8 +126,8 @@ def decode_each(
     files: Sequence[str],
     use: Callable[[Image.Image], T],
     progress: Progress | None = None,
-) -> Iterator[Decoded[T]]:
-    """Decode files in parallel threads and yield what ``use`` makes of each, in order.
+) -> list[Decoded[T]]:
+    """Decode files in parallel threads and return what ``use`` makes of each, in their order.
 
     A picture is dropped as soon as it is used: at most one for each thread is in memory.
 
@@ -138,11 +147,17 @@ def decode_each(
 
     Image.init()  # registering formats is not safe in several threads
     # Pillow decodes outside Python's lock, so threads are enough
-    with strict_decoding(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for done, decoded in enumerate(pool.map(decode, files), start=1):
-            yield decoded
-            if progress is not None:
-                progress(done, len(files))
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    everything: list[Decoded[T]] = []
+    try:
+        with strict_decoding():
+            for decoded in pool.map(decode, files):
+                everything.append(decoded)
+                if progress is not None:
+                    progress(len(everything), len(files))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the rest
+    return everything
 
 
 @contextmanager
@@ -216,10 +231,7 @@ def _turn_upright(
     image: Image.Image, converted: Image.Image
 ) -> tuple[Image.Image, tuple[str, ...]]:
     try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     except _DECODER_ERRORS:
         return converted, ("has damaged EXIF data: its orientation is not known",)
-    if orientation == 1:
-        return converted, ()
-    converted.getexif()[_ORIENTATION] = orientation
-    return ImageOps.exif_transpose(converted), ()
+    return (converted if turn is None else converted.transpose(turn)), ()

@@ -15,7 +15,7 @@ import numpy as np
 
 from credit_plugin.game.coalitions import distinct_rows
 
-LISTABLE = 2**18
+LISTABLE = 2**20
 """Up to so many subsets are drawn by shuffling their ranks."""
 
 _BLOCK = 1024  # rows drawn at once: 8 MB of random keys for a thousand players
@@ -71,7 +71,8 @@ def first_distinct(draw: Callable[[int], np.ndarray], count: int) -> np.ndarray:
         rows = rows[distinct_rows(rows)[0]]
         if len(rows) >= count:
             return rows[:count]
-        rows = np.concatenate([rows, draw(count - len(rows))])
+        # the last missing rows of a nearly exhausted stream need many more draws than rows
+        rows = np.concatenate([rows, draw(max(count - len(rows), len(rows) // 4))])
 
 
 def _unrank(ranks: np.ndarray, n: int, size: int) -> np.ndarray:

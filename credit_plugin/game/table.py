@@ -1,11 +1,13 @@
-"""The utility table: which coalition had which utility. Every value can be rebuilt from it.
+"""The utility table: what was measured of which coalition, and the one source of truth for values.
 
-On disk it is a CSV with one column of 0/1 for each contributor, then ``property``, ``utility``,
-``seed`` and ``repeat``. Utilities are oriented: higher is better, so a property where lower is
-better enters with a minus sign. Numbers are written so that they read back exactly.
+A row is one evaluation of one property: coalition, utility, seed and repeat. Utilities are
+oriented, higher is better; a property where lower is better enters with a minus sign. A table with
+several properties has one row for each of them and evaluation.
+
+On disk it is a CSV with one column of 0 and 1 for each contributor, then ``property``,
+``utility``, ``seed`` and ``repeat`` (see :mod:`credit_plugin.game.table_csv`).
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +15,25 @@ from pathlib import Path
 import numpy as np
 
 from credit_plugin.errors import InputError
-
-FIXED_COLUMNS = ("property", "utility", "seed", "repeat")
+from credit_plugin.game.coalitions import distinct_rows, to_bits
+from credit_plugin.game.table_csv import COLUMNS, read_rows, write_rows
 
 
 @dataclass(frozen=True, eq=False)
 class UtilityTable:
-    """Evaluated coalitions with their utilities; repeats of a coalition are rows of their own.
+    """Measured utilities of coalitions.
 
     Attributes:
-        contributors: Names of the n players.
+        contributors: Names in the order of the columns, at least two.
         coalitions: bool [m, n].
-        utilities: float64 [m], finite.
-        properties: Name of the property of each row.
-        seeds: int64 [m], the study's seed.
+        utilities: float64 [m], oriented, finite.
+        properties: Property of each row, length m.
+        seeds: int64 [m], the seed of each evaluation.
         repeats: int64 [m], 0 for the first evaluation of a coalition.
+
+    Raises:
+        InputError: If the parts do not fit together, a number is not finite, or a row is there
+            twice.
     """
 
     contributors: tuple[str, ...]
@@ -38,21 +44,14 @@ class UtilityTable:
     repeats: np.ndarray
 
     def __post_init__(self) -> None:
-        m, n = len(self.utilities), len(self.contributors)
-        if n < 2:
-            raise InputError(f"a utility table needs at least 2 contributors, got {n}")
-        if m == 0:
-            raise InputError("a utility table needs at least one row")
-        if self.coalitions.shape != (m, n):
-            raise InputError(
-                f"coalitions have shape {self.coalitions.shape}, expected ({m}, {n}): one row for "
-                "each utility and one column for each contributor"
-            )
-        if len(set(self.contributors)) < n:
-            raise InputError("two contributors of the utility table have the same name")
-        bad = np.flatnonzero(~np.isfinite(self.utilities))
-        if len(bad):
-            raise InputError(f"utility of row {bad[0] + 1} is {self.utilities[bad[0]]}, not finite")
+        object.__setattr__(self, "contributors", tuple(self.contributors))
+        object.__setattr__(self, "properties", tuple(self.properties))
+        object.__setattr__(self, "coalitions", _as_coalitions(self.coalitions))
+        for name, kind in (("utilities", np.float64), ("seeds", np.int64), ("repeats", np.int64)):
+            column = np.array(getattr(self, name), dtype=kind)
+            column.setflags(write=False)
+            object.__setattr__(self, name, column)
+        self._check()
 
     @classmethod
     def from_arrays(
@@ -64,126 +63,175 @@ class UtilityTable:
         seeds: np.ndarray | None = None,
         repeats: np.ndarray | None = None,
     ) -> "UtilityTable":
-        """Return a table of one property.
+        """Make a table of one property.
 
         Args:
-            coalitions: Zeros and ones or booleans [m, n]; repeated rows are allowed.
-            utilities: [m], higher is better.
-            contributors: n names; ``1`` to ``n`` by default.
-            property: What was measured.
-            seeds: int [m], zeros by default.
-            repeats: int [m]; by default counted from equal rows.
+            coalitions: bool or 0/1 [m, n]; a coalition may come several times.
+            utilities: float [m], higher is better.
+            contributors: n names; by default ``c1``, ``c2``, ...
+            property: Name of the property.
+            seeds: int [m]; 0 by default.
+            repeats: int [m]; by default the rows of a coalition are numbered from 0.
+
+        Raises:
+            InputError: If the arrays do not make a table.
         """
-        masks = _as_masks(np.atleast_2d(np.asarray(coalitions)))
-        m, n = masks.shape
-        names = tuple(contributors) if contributors is not None else _numbered(n)
+        rows = _as_coalitions(coalitions)
+        names = contributors or [f"c{i + 1}" for i in range(rows.shape[1])]
         return cls(
-            contributors=names,
-            coalitions=masks,
+            contributors=tuple(names),
+            coalitions=rows,
             utilities=np.asarray(utilities, dtype=np.float64),
-            properties=(property,) * m,
-            seeds=np.zeros(m, np.int64) if seeds is None else np.asarray(seeds, np.int64),
-            repeats=_count_repeats(masks) if repeats is None else np.asarray(repeats, np.int64),
+            properties=(property,) * len(rows),
+            seeds=np.zeros(len(rows), np.int64) if seeds is None else seeds,
+            repeats=number_repeats(rows) if repeats is None else repeats,
+        )
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> "UtilityTable":
+        """Read a table.
+
+        ``property``, ``seed`` and ``repeat`` may be missing: then there is one property, the seed
+        is 0 and the rows of a coalition are numbered. Every other column is a contributor.
+
+        Raises:
+            InputError: One line that names the file, the line and the mend.
+        """
+        path = Path(path)
+        rows = read_rows(path)
+        coalitions = np.array(rows.coalitions, dtype=bool).reshape(-1, len(rows.contributors))
+        properties = rows.columns.get("property") or ("utility",) * len(coalitions)
+        repeats = rows.columns.get("repeat")
+        try:
+            return cls(
+                contributors=rows.contributors,
+                coalitions=coalitions,
+                utilities=np.array(rows.columns["utility"]),
+                properties=tuple(properties),
+                seeds=np.array(rows.columns.get("seed") or np.zeros(len(coalitions), np.int64)),
+                repeats=np.array(repeats or number_repeats(coalitions, properties)),
+            )
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the table so that reading it gives the same numbers to the last bit."""
+        columns = {
+            "property": self.properties,
+            "utility": tuple(repr(u) for u in self.utilities.tolist()),
+            "seed": self.seeds.tolist(),
+            "repeat": self.repeats.tolist(),
+        }
+        write_rows(Path(path), self.contributors, self.coalitions.astype(int).tolist(), columns)
+
+    def select(self, property: str) -> "UtilityTable":
+        """Return the rows of one property.
+
+        Raises:
+            InputError: If the table does not hold it.
+        """
+        if property not in self.properties:
+            known = ", ".join(self.property_names)
+            raise InputError(f"property: {property!r} is not in the table; it holds {known}")
+        keep = np.array([name == property for name in self.properties])
+        return UtilityTable(
+            contributors=self.contributors,
+            coalitions=self.coalitions[keep],
+            utilities=self.utilities[keep],
+            properties=(property,) * int(keep.sum()),
+            seeds=self.seeds[keep],
+            repeats=self.repeats[keep],
         )
 
     @property
     def property_names(self) -> tuple[str, ...]:
-        """The properties in the order in which they first occur."""
+        """Names of the properties in the table, in the order of their first row."""
         return tuple(dict.fromkeys(self.properties))
 
-    def select(self, property: str) -> "UtilityTable":
-        """Return the rows of one property."""
-        rows = [i for i, name in enumerate(self.properties) if name == property]
-        if not rows:
-            known = ", ".join(self.property_names)
-            raise InputError(f"the table has no property {property!r}; it has {known}")
-        return UtilityTable(
-            self.contributors,
-            self.coalitions[rows],
-            self.utilities[rows],
-            tuple(self.properties[i] for i in rows),
-            self.seeds[rows],
-            self.repeats[rows],
-        )
+    @property
+    def n_contributors(self) -> int:
+        """Number of contributors n."""
+        return len(self.contributors)
 
-    def to_csv(self, path: Path) -> None:
-        """Write the table; reading it back gives exactly the same numbers."""
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*self.contributors, *FIXED_COLUMNS])
-            for mask, name, utility, seed, repeat in zip(
-                self.coalitions.astype(int).tolist(),
-                self.properties,
-                self.utilities.tolist(),
-                self.seeds.tolist(),
-                self.repeats.tolist(),
-                strict=True,
-            ):
-                writer.writerow([*mask, name, repr(utility), seed, repeat])
+    def __len__(self) -> int:
+        return len(self.utilities)
 
     @classmethod
-    def from_csv(cls, path: Path) -> "UtilityTable":
-        """Read a table that :meth:`to_csv` or somebody else wrote.
+    def concat(cls, *tables: "UtilityTable") -> "UtilityTable":
+        """Put tables of the same contributors below each other.
 
         Raises:
-            InputError: One line that names the file, the row and the column.
+            InputError: If there is no table, contributors differ, or a row is there twice.
         """
-        try:
-            with path.open(newline="", encoding="utf-8") as file:
-                header, *rows = list(csv.reader(file)) or [[]]
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"table {path} cannot be read: {error}") from None
-        n = len(header) - len(FIXED_COLUMNS)
-        if n < 2 or tuple(header[n:]) != FIXED_COLUMNS:
-            raise InputError(
-                f"table {path}: the columns must be two or more contributors, then "
-                f"{', '.join(FIXED_COLUMNS)}"
-            )
-        for number, row in enumerate(rows, start=2):
-            _check_row(path, number, row, header, n)
+        if not tables:
+            raise InputError("tables: there is none to join")
+        names = tables[0].contributors
+        if any(table.contributors != names for table in tables):
+            raise InputError("tables: all must have the same contributors in the same order")
         return cls(
-            contributors=tuple(header[:n]),
-            coalitions=np.array([[cell == "1" for cell in row[:n]] for row in rows], bool).reshape(
-                -1, n
-            ),
-            utilities=np.array([float(row[n + 1]) for row in rows], np.float64),
-            properties=tuple(row[n] for row in rows),
-            seeds=np.array([int(row[n + 2]) for row in rows], np.int64),
-            repeats=np.array([int(row[n + 3]) for row in rows], np.int64),
+            contributors=names,
+            coalitions=np.concatenate([t.coalitions for t in tables]),
+            utilities=np.concatenate([t.utilities for t in tables]),
+            properties=tuple(name for t in tables for name in t.properties),
+            seeds=np.concatenate([t.seeds for t in tables]),
+            repeats=np.concatenate([t.repeats for t in tables]),
         )
 
+    def _check(self) -> None:
+        m, n = self.coalitions.shape
+        names = self.contributors
+        if m == 0:
+            raise InputError("the table has no rows: evaluate some coalitions first")
+        if len(names) != n:
+            raise InputError(f"contributors: {len(names)} names for {n} columns of coalitions")
+        if n < 2:
+            raise InputError(f"contributors: {n} found; values need at least two")
+        if len(set(names)) < n or set(names) & set(COLUMNS):
+            raise InputError(f"contributors: names must differ, and not be {', '.join(COLUMNS)}")
+        for name in ("utilities", "properties", "seeds", "repeats"):
+            if np.shape(getattr(self, name)) != (m,):
+                raise InputError(f"{name}: {np.shape(getattr(self, name))} for {m} coalitions")
+        bad = np.flatnonzero(~np.isfinite(self.utilities))
+        if len(bad):
+            raise InputError(
+                f"utility: row {bad[0] + 1} is {self.utilities[bad[0]]}; leave out evaluations "
+                "that failed"
+            )
+        self._check_unique()
 
-def _check_row(path: Path, number: int, row: list[str], header: list[str], n: int) -> None:
-    where = f"table {path}, line {number}"
-    if len(row) != len(header):
-        raise InputError(f"{where}: {len(row)} cells, expected {len(header)}")
-    for name, cell in zip(header[:n], row[:n], strict=True):
-        if cell not in ("0", "1"):
-            raise InputError(f"{where}, column {name!r}: {cell!r} must be 0 or 1")
-    for name, cell, kind in zip(header[n + 1 :], row[n + 1 :], (float, int, int), strict=True):
-        try:
-            number_read = kind(cell)
-        except ValueError:
-            raise InputError(f"{where}, column {name!r}: {cell!r} is not a number") from None
-        if not np.isfinite(number_read):
-            raise InputError(f"{where}, column {name!r}: {cell!r} is not finite")
+    def _check_unique(self) -> None:
+        _, group = distinct_rows(self.coalitions)
+        seen: dict[tuple[object, ...], int] = {}
+        marks = zip(group, self.properties, self.seeds, self.repeats, strict=True)
+        for row, (coalition, name, seed, repeat) in enumerate(marks):
+            first = seen.setdefault((int(coalition), name, int(seed), int(repeat)), row)
+            if first != row:
+                raise InputError(
+                    f"row {row + 1} repeats row {first + 1} (coalition "
+                    f"{to_bits(self.coalitions[row])}, {name}, seed {seed}, repeat {repeat}): "
+                    "remove one, or number them in the column repeat"
+                )
 
 
-def _as_masks(coalitions: np.ndarray) -> np.ndarray:
-    if coalitions.dtype != bool and not np.isin(coalitions, (0, 1)).all():
-        raise InputError("coalitions must hold zeros and ones only")
-    return coalitions.astype(bool)
+def number_repeats(coalitions: np.ndarray, properties: Sequence[str] | None = None) -> np.ndarray:
+    """Number the rows of each coalition (and property) from 0, in their order, int64 [m]."""
+    _, group = distinct_rows(coalitions)
+    seen: dict[tuple[int, str], int] = {}
+    repeats = np.empty(len(group), dtype=np.int64)
+    for row, name in enumerate(properties or [""] * len(group)):
+        key = (int(group[row]), name)
+        repeats[row] = seen.get(key, 0)
+        seen[key] = int(repeats[row]) + 1
+    return repeats
 
 
-def _numbered(n: int) -> tuple[str, ...]:
-    return tuple(str(i + 1) for i in range(n))
-
-
-def _count_repeats(masks: np.ndarray) -> np.ndarray:
-    counts: dict[bytes, int] = {}
-    repeats = []
-    for mask in masks:
-        key = mask.tobytes()
-        repeats.append(counts.get(key, 0))
-        counts[key] = repeats[-1] + 1
-    return np.array(repeats, np.int64)
+def _as_coalitions(rows: np.ndarray) -> np.ndarray:
+    """Return a read-only bool matrix."""
+    given = np.asarray(rows)
+    if given.ndim != 2:
+        raise InputError(f"coalitions: a matrix [m, n] is needed, got shape {given.shape}")
+    matrix = np.array(given, dtype=bool)
+    if given.dtype != bool and not np.array_equal(matrix, given):
+        raise InputError("coalitions: only 0 and 1 are allowed")
+    matrix.setflags(write=False)
+    return matrix

@@ -1,16 +1,14 @@
-"""``estimate``: from a utility table to values with standard errors and intervals."""
+"""The way from a utility table to contributor values."""
 
 import numpy as np
-from scipy.stats import norm
 
 from credit_plugin.errors import InputError
 from credit_plugin.game.table import UtilityTable
-from credit_plugin.seeding import numpy_generator
+from credit_plugin.values.observations import Observations, observe
+from credit_plugin.values.proxy import additive_proxy, r_squared
 from credit_plugin.values.registry import get_estimator
-from credit_plugin.values.regression_adjusted import fit_additive
 from credit_plugin.values.result import ContributorValues
-from credit_plugin.values.sample import Sample, collapse
-from credit_plugin.values.uncertainty import standard_errors
+from credit_plugin.values.uncertainty import margins, resample
 
 
 def estimate(
@@ -22,56 +20,70 @@ def estimate(
     confidence: float = 0.95,
     resamples: int = 400,
 ) -> ContributorValues:
-    """Estimate each contributor's value from evaluated coalitions.
+    """Estimate the contributors' Shapley values of a property.
 
     Args:
-        table: Coalitions with utilities (higher is better); repeats are averaged.
-        estimator: Registered estimator.
-        seed: Seeds the bootstrap; values do not depend on it, intervals hardly.
-        property: Which property, if the table has several.
-        confidence: Level of the intervals, in (0, 1).
-        resamples: Bootstrap resamples behind the intervals.
+        table: Utilities of coalitions, the empty and the full one among them. Repeats of a
+            coalition are averaged, and tell how large the seed noise is.
+        estimator: A registered estimator: ``regression_adjusted``, ``kernelshap_paper``,
+            ``permutation``, ``exact``.
+        seed: Determines the resamples behind the intervals; the values do not depend on it.
+        property: Which property; needed only if the table holds several.
+        confidence: Level of the intervals, between 0 and 1.
+        resamples: Resamples behind standard errors and intervals, at least 2.
 
     Returns:
-        Values that sum to v(N) - v(empty) within 1e-9.
+        Values that sum to v(full) - v(empty). Their diagnostics hold ``evaluations``,
+        ``coalitions`` (distinct ones), ``seed_noise`` (standard deviation of one evaluation; 0 if
+        nothing was repeated), ``seed_noise_degrees`` (of freedom), ``efficiency_gap_before`` (what
+        the estimator shared evenly to reach the total), ``r_squared`` (of an additive model of the
+        utilities), ``intervals`` (what they include, in words), and facts of the estimator.
 
     Raises:
-        InputError: If the table lacks what the estimator needs.
+        InputError: If the table lacks what the estimator needs, or an argument is out of range.
     """
-    if property is None and len(table.property_names) > 1:
-        raise InputError(f"name one property of the table: {', '.join(table.property_names)}")
-    rows = table.select(property or table.property_names[0])
-    sample, noise = collapse(rows)
-    function = get_estimator(estimator)
-    values = function(sample)
-    generator = numpy_generator(seed, "", "bootstrap")
-    errors = standard_errors(sample, function, noise, resamples, generator)
-    reach = float(norm.ppf(0.5 + confidence / 2)) * errors
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence: {confidence} is not between 0 and 1")
+    if resamples < 2:
+        raise InputError(f"resamples: {resamples} is too few; use at least 2")
+    one = _one_property(table, property)
+    observed = observe(one)
+    readout = get_estimator(estimator)(observed)
+    values = readout.solve(observed.utilities[:, None], np.ones(len(readout.strata)))[:, 0]
+    resampled = resample(observed, readout, resamples, seed)
+    half = margins(resampled, confidence)
     return ContributorValues(
-        contributors=rows.contributors,
+        contributors=one.contributors,
         values=values,
-        standard_errors=errors,
-        ci_low=values - reach,
-        ci_high=values + reach,
-        v_empty=sample.v_empty,
-        v_full=sample.v_full,
+        standard_errors=resampled.standard_errors,
+        ci_low=values - half,
+        ci_high=values + half,
+        v_empty=float(observed.utilities[observed.empty]),
+        v_full=float(observed.utilities[observed.full]),
         estimator=estimator,
-        property=rows.property_names[0],
+        property=one.properties[0],
         confidence=confidence,
-        diagnostics=_diagnose(rows, sample, noise),
+        diagnostics={
+            **_describe(one, observed),
+            "intervals": resampled.sources,
+            **readout.diagnostics,
+        },
     )
 
 
-def _diagnose(
-    rows: UtilityTable, sample: Sample, noise: float | None
-) -> dict[str, float | int | str]:
-    predicted, slopes = fit_additive(sample, sample.coalitions.astype(np.float64))
-    total = float(((sample.utilities - sample.utilities.mean()) ** 2).sum())
-    missed = float(((sample.utilities - predicted) ** 2).sum())
+def _one_property(table: UtilityTable, name: str | None) -> UtilityTable:
+    if name is not None:
+        return table.select(name)
+    if len(table.property_names) > 1:
+        raise InputError(f"property: name one of {', '.join(table.property_names)}")
+    return table
+
+
+def _describe(table: UtilityTable, observed: Observations) -> dict[str, float | int | str]:
     return {
-        "evaluations": len(rows.utilities),
-        "coalitions": len(sample.utilities),
-        "seed_noise": "not measured: no coalition was evaluated twice" if noise is None else noise,
-        "r_squared": 1 - missed / total if total > 0 else 1.0,
-        "efficiency_gap_before": float(sample.v_full - sample.v_empty - slopes.sum()),
+        "evaluations": len(table),
+        "coalitions": len(observed.utilities),
+        "seed_noise": observed.noise_sd,
+        "seed_noise_degrees": observed.noise_degrees,
+        "r_squared": r_squared(observed, additive_proxy(observed)),
     }

@@ -1,19 +1,15 @@
-"""The registry of estimators. An estimator is one module in this folder that registers itself.
+"""The registry of estimators: a decorator and a dict (after peft's ``mapping.py``).
 
-An estimator turns a :class:`~credit_plugin.values.sample.Sample` into values that sum to
-v(N) - v(empty). It is called again on every resample, with multiplicities in ``sample.weights``.
+A further estimator is one more module in this package, or a function of the user's own that is
+decorated with :func:`register_estimator`.
 """
 
 from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
 
-import numpy as np
-
 from credit_plugin.errors import InputError
-from credit_plugin.values.sample import Sample
-
-Estimator = Callable[[Sample], np.ndarray]
+from credit_plugin.values.readout import Estimator
 
 _ESTIMATORS: dict[str, Estimator] = {}
 
@@ -21,18 +17,16 @@ _ESTIMATORS: dict[str, Estimator] = {}
 def register_estimator(name: str) -> Callable[[Estimator], Estimator]:
     """Register the decorated function as the estimator ``name``."""
 
-    def register(function: Estimator) -> Estimator:
-        _ESTIMATORS[name] = function
-        return function
+    def register(estimator: Estimator) -> Estimator:
+        _ESTIMATORS[name] = estimator
+        return estimator
 
     return register
 
 
 def estimator_names() -> list[str]:
     """Return the registered names, sorted."""
-    package = import_module("credit_plugin.values")
-    for module in iter_modules(package.__path__):
-        import_module(f"{package.__name__}.{module.name}")
+    _import_all()
     return sorted(_ESTIMATORS)
 
 
@@ -42,7 +36,14 @@ def get_estimator(name: str) -> Estimator:
     Raises:
         InputError: If it is not registered.
     """
-    if name not in estimator_names():
+    _import_all()
+    if name not in _ESTIMATORS:
         known = ", ".join(sorted(_ESTIMATORS))
         raise InputError(f"values.estimator: {name!r} is not an estimator; choose from {known}")
     return _ESTIMATORS[name]
+
+
+def _import_all() -> None:
+    package = import_module(__package__)
+    for module in iter_modules(package.__path__):
+        import_module(f"{__package__}.{module.name}")

@@ -1,92 +1,96 @@
-"""Estimator ``regression_adjusted``, the default: least-squares proxy plus stratified residual.
+"""Estimator ``regression_adjusted``, the default: an additive proxy, corrected by its residuals.
 
-An additive proxy v^(S) = a + sum of b_i over i in S is fitted to the evaluated coalitions by
-ordinary least squares. Its Shapley values are its slopes b. What it misses, the residual
-e(S) = v(S) - v^(S), is valued by strata: with E_s[.] the mean over evaluated coalitions of size s,
+What: the Shapley value is linear in the game, so phi(v) = phi(proxy) + phi(v - proxy).
 
-    r_i = 1/n * ( sum_{s=1..n} E_s[e(S) | i in S] - sum_{s=0..n-1} E_s[e(S) | i not in S] ),
+1. Fit the additive proxy of :mod:`proxy`; its slopes are its Shapley values.
+2. For the residual e and each size s, player i gets
+   mean{e(S): |S| = s, i in S} / n - mean{e(S): |S| = s, i not in S} / n
+   over the evaluated coalitions; a mean over no coalition counts as 0.
+3. What is then missing from v(full) - v(empty) is shared evenly.
 
-where a missing stratum counts as 0 (it is then the proxy that speaks for it). The values b + r are
-free of bias in the limit whatever the proxy; the remaining efficiency gap is spread evenly.
+Whatever the proxy, step 2 makes the estimate exact when all coalitions are evaluated and
+consistent before; the better the proxy, the smaller the variance of step 2. Each distinct
+coalition counts once in the means, however often it was repeated: weighting by repeats would
+bias the mean over a size of which all coalitions are known.
 
-With fewer than two coalitions for each player the least-squares fit would follow the noise: the
-slopes are then shrunk towards (v(N) - v(empty)) / n, by ridge regression whose strength
-leave-one-out cross-validation chooses (in closed form).
-
-Sources: Witter, Liu and Musco 2025 (regression-adjusted Monte Carlo); Kolpaczki et al. 2024 (strata
-of SVARM). The combination and the border-enumerated design were chosen by measurement.
+Source: proxy plus stratified residual is the regression adjustment of Witter, Liu and Musco
+("Regression-adjusted Monte Carlo estimators for Shapley values", 2025), here with the stratified
+read-out of Castro et al. (2017) and SVARM (Kolpaczki et al., 2024). Departure: the proxy is
+ordinary least squares only where cross-validation does not prefer a ridge penalty, and leaves the
+empty and the full coalition to efficiency; :mod:`proxy` says why and what it gains.
 """
 
 import numpy as np
 
+from credit_plugin.errors import InputError
+from credit_plugin.values.observations import Observations
+from credit_plugin.values.proxy import Proxy, additive_proxy
+from credit_plugin.values.readout import Readout, distribute_gap
 from credit_plugin.values.registry import register_estimator
-from credit_plugin.values.sample import Sample, spread_gap
-
-RIDGE_STRENGTHS = np.logspace(-4, 3, 15)
-ROWS_PER_PLAYER = 2
+from credit_plugin.values.units import PairUnits, pair_units
 
 
 @register_estimator("regression_adjusted")
-def regression_adjusted(sample: Sample) -> np.ndarray:
-    """Return values [n] that sum to v(N) - v(empty)."""
-    members = sample.coalitions.astype(np.float64)
-    predicted, slopes = fit_additive(sample, members)
-    residual = sample.utilities - predicted
-    return spread_gap(slopes + stratified(sample, members, residual), sample)
+def regression_adjusted(observed: Observations) -> Readout:
+    """Prepare the regression-adjusted read-out.
 
-
-def fit_additive(sample: Sample, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return predictions [m] and slopes [n] of the weighted additive proxy."""
-    weights = sample.weights / sample.weights.sum()
-    centre = weights @ members
-    prior = (sample.v_full - sample.v_empty) / sample.n_players
-    offset = sample.utilities - prior * members.sum(1)
-    level = weights @ offset
-    design = np.sqrt(weights)[:, None] * (members - centre)
-    target = np.sqrt(weights) * (offset - level)
-    eigenvalues, vectors = np.linalg.eigh(design.T @ design)
-    rotated = vectors.T @ (design.T @ target)
-    strength = _ridge_strength(sample, design @ vectors, target, eigenvalues, rotated)
-    kept = eigenvalues + strength > 1e-10
-    inverse = np.where(kept, 1.0 / np.where(kept, eigenvalues + strength, 1.0), 0.0)
-    deviation = vectors @ (inverse * rotated)
-    slopes = prior + deviation
-    predicted = level + prior * members.sum(1) + (members - centre) @ deviation
-    return predicted, slopes
-
-
-def _ridge_strength(
-    sample: Sample,
-    scores: np.ndarray,
-    target: np.ndarray,
-    eigenvalues: np.ndarray,
-    rotated: np.ndarray,
-) -> float:
-    """Return 0 where rows abound, else the strength with the least leave-one-out error."""
-    drawn = sample.weights > 0
-    if drawn.sum() >= ROWS_PER_PLAYER * sample.n_players:
-        return 0.0
-    scale = eigenvalues.mean()
-    errors = []
-    for strength in RIDGE_STRENGTHS * scale:
-        shrunk = 1.0 / (eigenvalues + strength)
-        leverage = (scores**2 @ shrunk)[drawn] + sample.weights[drawn] / sample.weights.sum()
-        left_out = (target - scores @ (shrunk * rotated))[drawn] / np.maximum(1 - leverage, 1e-6)
-        errors.append(float(left_out @ left_out))
-    return float(RIDGE_STRENGTHS[int(np.argmin(errors))] * scale)
-
-
-def stratified(sample: Sample, members: np.ndarray, residual: np.ndarray) -> np.ndarray:
-    """Return the stratified values [n] of a residual game [m]."""
-    n = sample.n_players
-    strata = np.zeros((n + 1, len(residual)))
-    strata[sample.sizes, np.arange(len(residual))] = sample.weights
-    inside = strata @ members
-    outside = strata.sum(1, keepdims=True) - inside
-    inside_sum = strata @ (members * residual[:, None])
-    outside_sum = (strata @ residual)[:, None] - inside_sum
-    mean_inside = np.divide(inside_sum, inside, out=np.zeros_like(inside), where=inside > 1e-12)
-    mean_outside = np.divide(
-        outside_sum, outside, out=np.zeros_like(outside), where=outside > 1e-12
+    Raises:
+        InputError: If only the empty and the full coalition are evaluated.
+    """
+    if not len(observed.interior):
+        raise InputError(
+            "table: only the empty and the full coalition are evaluated; evaluate others as well"
+        )
+    reader = _Reader(observed, additive_proxy(observed), pair_units(observed))
+    y = observed.utilities[:, None]
+    raw = reader.before_efficiency(y, np.ones(len(y)))
+    return Readout(
+        solve=reader.solve,
+        strata=reader.units.strata,
+        diagnostics={
+            "efficiency_gap_before": observed.gap(observed.utilities) - float(raw.sum()),
+            "proxy_penalty": reader.proxy.penalty,
+        },
     )
-    return np.asarray((mean_inside - mean_outside).sum(0) / n)
+
+
+class _Reader:
+    """The read-out for one design."""
+
+    def __init__(self, observed: Observations, proxy: Proxy, units: PairUnits) -> None:
+        self.observed, self.proxy, self.units = observed, proxy, units
+        # rows sorted by size, so that sums over a size are sums over consecutive rows
+        self.order = np.argsort(observed.sizes, kind="stable")
+        self.members = observed.coalitions[self.order].astype(np.float64)
+        sizes = observed.sizes[self.order]
+        self.starts = np.flatnonzero(np.diff(sizes, prepend=-1))
+        self.stratum = np.repeat(
+            np.arange(len(self.starts)), np.diff(self.starts, append=len(sizes))
+        )
+
+    def solve(self, utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return values [n, k] for utilities [d, k] and unit weights [u]."""
+        raw = self.before_efficiency(utilities, self.units.row_weights(weights))
+        return distribute_gap(raw, self._gaps(utilities))
+
+    def before_efficiency(self, utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the values before the rest is shared evenly, for row weights [d]."""
+        centre = self._gaps(utilities) / self.observed.n_players
+        slopes, residuals = self.proxy.fit(utilities, weights, centre)
+        return np.asarray(slopes + self._contrast(weights).T @ residuals[self.order])
+
+    def _gaps(self, utilities: np.ndarray) -> np.ndarray:
+        return np.asarray(utilities[self.observed.full] - utilities[self.observed.empty])
+
+    def _contrast(self, weights: np.ndarray) -> np.ndarray:
+        """Return what each sorted row contributes to each player's stratified residual, [d, n]."""
+        inside = self.members * weights[self.order, None]
+        outside = weights[self.order, None] - inside
+        counted_in = np.add.reduceat(inside, self.starts)
+        counted_out = np.add.reduceat(outside, self.starts)
+        # a mean over no coalition: its rows all have weight 0 here, any divisor will do
+        counted_in[counted_in <= 0] = 1.0
+        counted_out[counted_out <= 0] = 1.0
+        inside /= counted_in[self.stratum]
+        outside /= counted_out[self.stratum]
+        return (inside - outside) / self.observed.n_players

@@ -1,6 +1,7 @@
-"""Contributor values with their uncertainty."""
+"""Contributor values, with their uncertainty and what is needed to judge them."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,23 +9,25 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+_ARRAYS = ("values", "standard_errors", "ci_low", "ci_high")
+
 
 @dataclass(frozen=True, eq=False)
 class ContributorValues:
-    """What each contributor added to a property.
+    """How much of v(full) - v(empty) came from whom.
 
     Attributes:
-        contributors: n names.
-        values: float64 [n]; they sum to v_full - v_empty. Positive made the property better.
+        contributors: Names.
+        values: float64 [n], in the unit of the property; they sum to v_full - v_empty.
         standard_errors: float64 [n].
-        ci_low: float64 [n], lower end of the interval.
-        ci_high: float64 [n], upper end of the interval.
-        v_empty: Utility of the empty coalition (the baseline).
-        v_full: Utility of the full coalition.
+        ci_low: float64 [n], lower ends of the intervals.
+        ci_high: float64 [n], upper ends.
+        v_empty: Mean utility of the empty coalition.
+        v_full: Mean utility of the full coalition.
         estimator: Name of the estimator.
-        property: What was measured.
-        confidence: Level of the intervals, in (0, 1).
-        diagnostics: What the estimate rests on: evaluations, coalitions, seed_noise, r_squared.
+        property: Name of the property.
+        confidence: Level of the intervals.
+        diagnostics: Facts to judge the estimate by, see :func:`credit_plugin.values.estimate`.
     """
 
     contributors: tuple[str, ...]
@@ -36,18 +39,21 @@ class ContributorValues:
     v_full: float
     estimator: str
     property: str
-    confidence: float = 0.95
+    confidence: float
     diagnostics: dict[str, float | int | str] = field(default_factory=dict)
 
     def shares(self) -> np.ndarray:
-        """Return the positive parts as shares [n] of 1; all zero if no value is positive."""
-        positive = self.values.clip(min=0)
+        """Return values clipped at 0 and renormalised, float64 [n]; zeros if none is positive."""
+        positive = np.clip(self.values, 0, None)
         total = positive.sum()
-        return np.asarray(positive / total if total > 0 else np.zeros_like(positive))
+        return np.asarray(positive / total) if total > 0 else np.zeros(len(positive))
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row for each contributor."""
-        import pandas as pd
+        """Return one row for each contributor.
+
+        Columns: contributor, value, standard_error, ci_low, ci_high, share.
+        """
+        import pandas as pd  # slow to import, and only needed here
 
         return pd.DataFrame(
             {
@@ -61,14 +67,21 @@ class ContributorValues:
         )
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold."""
-        plain = asdict(self)
-        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in plain.items()}
+        """Return everything as types that JSON holds exactly."""
+        return {
+            "contributors": list(self.contributors),
+            **{name: getattr(self, name).tolist() for name in _ARRAYS},
+            "v_empty": self.v_empty,
+            "v_full": self.v_full,
+            "estimator": self.estimator,
+            "property": self.property,
+            "confidence": self.confidence,
+            "diagnostics": dict(self.diagnostics),
+        }
 
     @classmethod
-    def from_json_dict(cls, plain: dict[str, Any]) -> "ContributorValues":
-        """Return what :meth:`to_json_dict` described."""
-        arrays = ("values", "standard_errors", "ci_low", "ci_high")
-        converted = {k: np.array(v, np.float64) if k in arrays else v for k, v in plain.items()}
-        converted["contributors"] = tuple(plain["contributors"])
-        return cls(**converted)
+    def from_json_dict(cls, record: Mapping[str, Any]) -> "ContributorValues":
+        """Rebuild values from :meth:`to_json_dict`."""
+        arrays = {name: np.array(record[name], dtype=np.float64) for name in _ARRAYS}
+        others = {name: record[name] for name in record if name not in _ARRAYS}
+        return cls(**{**others, **arrays, "contributors": tuple(record["contributors"])})

@@ -58,12 +58,12 @@ def load_imagefolder(data: DataSettings, seed: int) -> ContributorDataset:
     if not scan.entries:
         raise InputError(f"data.path: {data.path} holds no pictures; {_advice(data.path)}")
     images = _load_images(root, scan.entries, data, _preparation(data.image_size, options))
-    names = sorted({entry.contributor for entry in scan.entries})
+    names, owner = np.unique([entry.contributor for entry in scan.entries], return_inverse=True)
     return ContributorDataset(
         name=root.name,
         images=images,
-        contributor=np.array([names.index(e.contributor) for e in scan.entries], np.int64),
-        contributors=tuple(names),
+        contributor=owner.astype(np.int64),
+        contributors=tuple(names.tolist()),
         labels=_labels([e.label for e in scan.entries if e.label is not None]),
         captions=tuple(e.text for e in scan.entries if e.text is not None) or None,
     )
@@ -121,4 +121,5 @@ def _labels(written: Sequence[str]) -> np.ndarray | None:
     distinct = sorted(set(values))
     if all(value.removeprefix("-").isdecimal() for value in distinct):
         distinct.sort(key=int)
-    return np.array([distinct.index(value) for value in values], np.int64)
+    position = {value: index for index, value in enumerate(distinct)}
+    return np.array([position[value] for value in values], np.int64)

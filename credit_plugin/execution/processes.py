@@ -1,0 +1,248 @@
+"""Engine ``processes``: worker processes on this machine.
+
+Workers are forked from a server process that has imported torch and diffusers already
+(multiprocessing's ``forkserver``), so that they start in a fraction of a second and share the
+memory of the imports. One pipe for each worker carries one job at a time; the coordinator waits on
+all pipes and process sentinels at once.
+
+A worker that dies, or from which nothing was heard for ``patience_seconds``, is killed and
+replaced, and its job is tried again; so is a job that raised. After ``attempts`` tries the outcome
+says why it was given up. Workers end by themselves when the coordinator is killed.
+
+Taken from other libraries: waiting on sentinels beside pipes, to notice a dead worker at once, as
+``concurrent.futures`` does; replacing only the broken worker rather than failing the whole pool,
+where ``concurrent.futures`` and loky give up with a broken pool.
+"""
+
+import multiprocessing
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+
+from credit_plugin.config import ExecutionSettings
+from credit_plugin.errors import StudyFailedError
+from credit_plugin.execution.engine import Job, Outcome, RunnerFactory, register_engine
+from credit_plugin.execution.worker_process import work
+
+PRELOADED = ("credit_plugin.game.utilities.worker", "threadpoolctl")
+STARTS_BEFORE_GIVING_UP = 3
+
+
+@dataclass
+class _Worker:
+    number: int
+    device: str
+    process: BaseProcess
+    pipe: Connection
+    heard: float
+    job: Job | None = None
+    started: float = 0.0
+    gone: bool = False
+
+
+@dataclass
+class _Queue:
+    waiting: deque[Job]
+    attempts: dict[str, int] = field(default_factory=dict)
+    failed_starts: int = 0
+
+
+@register_engine("processes")
+class ProcessEngine:
+    """Runs jobs in processes of this machine.
+
+    Args:
+        settings: Workers, threads, patience and attempts.
+        preload: Modules that the server of workers imports once.
+    """
+
+    def __init__(
+        self, settings: ExecutionSettings, preload: Sequence[str] = PRELOADED
+    ) -> None:
+        self.settings = settings
+        self._context: BaseContext = multiprocessing.get_context(
+            "spawn" if sys.platform == "win32" else "forkserver"
+        )
+        self._context.set_forkserver_preload(list(preload))
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> "ProcessEngine":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop_all()
+
+    def warm_up(self) -> None:
+        """Start the server; it imports while the coordinator does other things."""
+        if sys.platform != "win32":
+            from multiprocessing import forkserver
+
+            forkserver.ensure_running()
+
+    def run(
+        self,
+        factory: RunnerFactory,
+        jobs: Sequence[Job],
+        on_progress: Callable[[Job, int, int], None] | None = None,
+        workers: int | None = None,
+        threads: int | None = None,
+    ) -> Iterator[Outcome]:
+        """Yield one outcome for each job, in order of completion (see ``Engine.run``)."""
+        queue = _Queue(deque(jobs))
+        devices = _devices()
+        count = min(workers or self.settings.workers or len(devices), len(jobs))
+        threads = threads or self.settings.threads
+        try:
+            for number in range(count):
+                self._start(number, devices[number % len(devices)], factory, threads)
+            left = len(jobs)
+            while left:
+                for worker in self._ready():
+                    outcome = self._serve(worker, queue, on_progress)
+                    if outcome is not None:
+                        left -= 1
+                        yield outcome
+                    if worker.gone:
+                        self._workers.remove(worker)
+                        worker.pipe.close()
+                        if left:
+                            self._start(worker.number, worker.device, factory, threads)
+        finally:
+            self._stop_all()
+
+    def _start(self, number: int, device: str, factory: RunnerFactory, threads: int) -> None:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(  # type: ignore[attr-defined]
+            target=work, args=(theirs, factory, device, threads), daemon=True
+        )
+        process.start()
+        theirs.close()
+        self._workers.append(_Worker(number, device, process, ours, time.monotonic()))
+
+    def _ready(self) -> list[_Worker]:
+        """Wait until some worker has something to say, died, or ran out of patience."""
+        patience = self.settings.patience_seconds
+        deadline = min(worker.heard for worker in self._workers) + patience
+        watched = [w.pipe for w in self._workers] + [w.process.sentinel for w in self._workers]
+        happened = wait(watched, timeout=max(0.0, min(deadline - time.monotonic(), 1.0)))
+        now = time.monotonic()
+        return [
+            w
+            for w in list(self._workers)
+            if w.pipe in happened or w.process.sentinel in happened or now - w.heard > patience
+        ]
+
+    def _serve(
+        self,
+        worker: _Worker,
+        queue: _Queue,
+        on_progress: Callable[[Job, int, int], None] | None,
+    ) -> Outcome | None:
+        """Take one message of a worker, or note its death or silence."""
+        try:
+            message = worker.pipe.recv() if worker.pipe.poll() else ("silent",)
+        except (EOFError, OSError):
+            message = ("silent",)
+        if message == ("silent",):
+            return self._bury(worker, queue)
+        worker.heard = time.monotonic()
+        kind, *content = message
+        if kind == "progress":
+            if on_progress is not None and worker.job is not None:
+                on_progress(worker.job, *content)
+            return None
+        if kind == "broken":
+            worker.heard = float("inf")  # its end, which follows, is no further failure
+            self._refuse_start(queue, content[0])
+            return None
+        queue.failed_starts = 0
+        outcome = None
+        if kind in ("done", "error"):
+            result, error = (content[0], None) if kind == "done" else (None, content[0])
+            outcome = self._conclude(worker, queue, result, error)
+        self._hand_out(worker, queue)
+        return outcome
+
+    def _hand_out(self, worker: _Worker, queue: _Queue) -> None:
+        if queue.waiting:
+            worker.job, worker.started = queue.waiting.popleft(), time.time()
+            try:
+                worker.pipe.send(worker.job.payload)
+            except OSError:  # it died between two jobs; its sentinel will say so
+                queue.waiting.appendleft(worker.job)
+                worker.job = None
+        worker.heard = time.monotonic() if worker.job is not None else float("inf")
+
+    def _bury(self, worker: _Worker, queue: _Queue) -> Outcome | None:
+        """Make sure that a silent or dead worker is gone, and see to its job."""
+        alive = worker.process.is_alive()
+        if alive and time.monotonic() - worker.heard <= self.settings.patience_seconds:
+            return None
+        worker.process.kill()
+        worker.process.join()
+        worker.gone = True
+        if worker.job is None:
+            if worker.heard != float("inf"):
+                self._refuse_start(queue, "it died while it was starting")
+            return None
+        if alive:
+            reason = f"no sign of life for {self.settings.patience_seconds:.0f} seconds"
+        else:
+            reason = f"its process ended with code {worker.process.exitcode}"
+        return self._conclude(worker, queue, None, f"worker lost: {reason}")
+
+    def _conclude(
+        self, worker: _Worker, queue: _Queue, result: object, error: str | None
+    ) -> Outcome | None:
+        """Return the outcome of a worker's job, or put the job back to be tried again."""
+        job, worker.job = worker.job, None
+        if job is None:
+            return None
+        attempts = queue.attempts[job.key] = queue.attempts.get(job.key, 0) + 1
+        if error is not None and attempts < self.settings.attempts:
+            queue.waiting.appendleft(job)
+            self._wake_idle(queue, worker)
+            return None
+        return Outcome(job, result, error, attempts, worker.number, worker.started, time.time())
+
+    def _wake_idle(self, queue: _Queue, other: _Worker) -> None:
+        for worker in self._workers:
+            idle = worker is not other and worker.job is None and worker.heard == float("inf")
+            if idle and queue.waiting:
+                self._hand_out(worker, queue)
+
+    def _refuse_start(self, queue: _Queue, reason: str) -> None:
+        queue.failed_starts += 1
+        if queue.failed_starts >= STARTS_BEFORE_GIVING_UP:
+            raise StudyFailedError(f"workers cannot start: {reason}")
+
+    def _stop_all(self) -> None:
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.pipe.close()
+        self._workers.clear()
+
+
+def _devices() -> list[str]:
+    """Return one device for each worker that makes sense here."""
+    import torch
+
+    gpus = torch.cuda.device_count()
+    if gpus:
+        return [f"cuda:{i}" for i in range(gpus)]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return ["cpu"] * max(1, cores or 1)

@@ -1,0 +1,139 @@
+"""Study files: what is accepted, and the one line that says what is not."""
+
+import pytest
+
+from credit_plugin.config import Study, dump_study, fingerprint, load_study, preset_names
+from credit_plugin.errors import InputError
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_every_preset_loads_and_says_what_it_needs(preset):
+    study = load_study(preset)
+    assert study.name == preset
+    assert study.description
+    assert study.needs
+
+
+def test_the_default_is_the_demo():
+    assert load_study() == load_study("designers")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.steps=3", "training: unknown setting"),
+        ("pruning.ratoi=0.3", "pruning.ratoi: unknown setting; did you mean ratio?"),
+        ("game.finetuning.step=3", "game.finetuning.step: unknown setting; did you mean steps?"),
+        ("pruning.ratio=1.5", "pruning.ratio: input should be less than 1, got 1.5"),
+        ("pruning.ratio=0", "pruning.ratio: input should be greater than 0, got 0"),
+        ("pruning.ratio=half", "pruning.ratio: input should be a valid number"),
+        ("game.finetuning.steps=0", "game.finetuning.steps: input should be greater than or equal"),
+        ("diffusion.training.steps=many", "diffusion.training.steps: input should be a valid integer"),
+        ("game.budget=3", "game.budget: input should be greater than or equal to 4"),
+        ("data.image_size=18", "data.image_size = 18 cannot be halved 2 times"),
+        ("game.finetuning.warmup_steps=100000", "warmup_steps = 100000 is longer than the run"),
+        ("properties.headline=beauty", "headline 'beauty' is not among names"),
+        ("properties.names=[diversity, diversity]", "names"),
+        ("compensation.pool=10.001", "at most two decimals"),
+        ("compensation.pool=-1", "compensation.pool: input should be greater than 0"),
+        ("compensation.currency=euro", "compensation.currency"),
+        ("game.baseline=.nan", "a baseline number must be finite"),
+        ("name=../escape", "name: string should match pattern"),
+        ("diffusion.noise.prediction_type=epsilon diffusion.noise.zero_terminal_snr=true", ""),
+        ("nonsense", "override 'nonsense' must look like section.field=value"),
+        ("a.b=[1", "a.b: the value '[1' is not YAML"),
+    ],
+)
+def test_bad_settings_get_one_clear_line_that_names_the_field(override, message):
+    with pytest.raises(InputError) as caught:
+        load_study("designers", overrides=override.split(" d"))
+    lines = str(caught.value).splitlines()
+    assert any(message in line for line in lines)
+    assert all(len(line) < 250 for line in lines)
+
+
+def test_all_bad_fields_are_named_at_once():
+    with pytest.raises(InputError) as caught:
+        load_study(overrides=["pruning.ratio=2", "game.budget=x", "seed=-1"])
+    assert {line.split(":")[0] for line in str(caught.value).splitlines()} == {
+        "pruning.ratio",
+        "game.budget",
+        "seed",
+    }
+
+
+def test_zero_terminal_snr_needs_a_prediction_that_exists_there():
+    with pytest.raises(InputError, match="needs prediction_type v_prediction or sample"):
+        load_study(
+            overrides=[
+                "diffusion.noise.prediction_type=epsilon",
+                "diffusion.noise.zero_terminal_snr=true",
+            ]
+        )
+
+
+def test_levels_and_widths_must_fit_together():
+    with pytest.raises(InputError, match="give one for each level"):
+        load_study(overrides=["diffusion.network.attention=[true]"])
+    with pytest.raises(InputError, match="does not divide the width 20"):
+        load_study(overrides=["diffusion.network.block_out_channels=[20,20,20]"])
+
+
+def test_unknown_preset_suggests_the_nearest():
+    with pytest.raises(InputError, match="did you mean digits"):
+        load_study("digit")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "is not YAML"),
+        ("- 1", "must hold 'key: value' lines"),
+        ("preset: nothing", "preset 'nothing' does not exist"),
+        ("pruning: 3", "pruning: input should be a valid dictionary"),
+    ],
+)
+def test_bad_study_files(tmp_path, text, message):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message.replace("(", r"\(")):
+        load_study(config=path)
+
+
+def test_a_missing_study_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"study file .*absent.yaml cannot be read"):
+        load_study(config=tmp_path / "absent.yaml")
+
+
+def test_file_over_preset_and_set_over_file(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("preset: digits\nseed: 4\ngame: {budget: 20}\n")
+    study = load_study(config=path, overrides=["game.budget=24"])
+    assert (study.name, study.seed, study.game.budget) == ("digits", 4, 24)
+
+
+def test_a_dumped_study_loads_as_itself(tmp_path):
+    study = load_study("digits", overrides=["game.baseline=1.5", "compensation.pool=12.30"])
+    path = tmp_path / "study.yaml"
+    path.write_text(dump_study(study))
+    assert load_study(config=path) == study
+
+
+def test_every_setting_has_a_help_text():
+    def walk(model, where):
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if isinstance(inner, type) and hasattr(inner, "model_fields"):
+                walk(inner, f"{where}.{name}")
+            else:
+                assert field.description, f"{where}.{name}"
+
+    walk(Study, "study")
+
+
+def test_fingerprints_follow_content():
+    study = load_study("digits")
+    same = load_study("digits")
+    other = load_study("digits", overrides=["pruning.ratio=0.4"])
+    assert fingerprint(study.pruning, 1) == fingerprint(same.pruning, 1)
+    assert fingerprint(study.pruning, 1) != fingerprint(other.pruning, 1)

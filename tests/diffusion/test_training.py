@@ -1,0 +1,144 @@
+"""The training loop: it learns, resumes exactly, restarts its average, and says when it breaks."""
+
+import pytest
+import torch
+
+from credit_plugin.config import (
+    DiffusionSettings,
+    NetworkSettings,
+    NoiseSettings,
+    SamplingSettings,
+    TrainingSettings,
+)
+from credit_plugin.diffusion.sampling import sample_images
+from credit_plugin.diffusion.tasks import create_task
+from credit_plugin.diffusion.training import Trainer
+from credit_plugin.errors import InputError
+
+NETWORK = NetworkSettings(
+    block_out_channels=(8, 8), attention=(False, False), norm_num_groups=4, attention_head_dim=4
+)
+SAMPLING = SamplingSettings(steps=4, samples=16, batch_size=6)
+
+
+def make_task(**noise):
+    return create_task(
+        DiffusionSettings(network=NETWORK, noise=NoiseSettings(**noise)), image_size=8, channels=1
+    )
+
+
+def settings(**changes):
+    return TrainingSettings(**{"steps": 60, "batch_size": 8, "warmup_steps": 5, **changes})
+
+
+def stripes(count=32):
+    images = torch.zeros(count, 1, 8, 8)
+    images[:, :, ::2] = 1.0
+    return images * 2 - 1
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+def test_training_lowers_the_loss(prediction):
+    task = make_task(prediction_type=prediction, zero_terminal_snr=prediction != "epsilon")
+    result = Trainer(task, task.build(0), settings(steps=200, learning_rate=3e-3), 1).run(stripes())
+    assert result.losses[-1][1] < 0.7 * result.losses[0][1]
+    assert result.losses[-1][0] == 200
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, ema, schedule):
+    task = make_task()
+    plan = settings(ema_decay=ema, lr_schedule=schedule, flip=True)
+    straight = task.build(0)
+    losses = Trainer(task, straight, plan, 7).run(stripes()).losses
+
+    interrupted = Trainer(task, task.build(0), plan, 7)
+    path = tmp_path / "run.checkpoint"
+
+    def stop_after_the_save(done, total):
+        if done == 30:
+            interrupted.save(path)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.run(stripes(), stop_after_the_save)
+    resumed = task.build(5)
+    again = Trainer(task, resumed, plan, 7).run(stripes(), checkpoint=path)
+    for name, weight in straight.state_dict().items():
+        assert torch.equal(weight, resumed.state_dict()[name]), name
+    assert again.losses[-1] == losses[-1]
+
+
+def test_the_seed_decides_and_global_random_state_does_not():
+    task = make_task()
+    weights = []
+    for seed, noise in ((1, 0), (1, 99), (2, 0)):
+        torch.manual_seed(noise)
+        model = task.build(0)
+        Trainer(task, model, settings(steps=5, warmup_steps=0), seed).run(stripes())
+        weights.append(model.conv_in.weight.detach().clone())
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_the_average_starts_afresh_with_every_run():
+    task = make_task()
+    model = task.build(0)
+    plan = settings(ema_decay=0.9999, steps=3, warmup_steps=0)
+    first = Trainer(task, model, plan, 1)
+    first.run(stripes())
+    second = Trainer(task, model, plan, 1)
+    assert second.ema.optimization_step == 0
+    before = model.conv_in.weight.detach().clone()
+    second.run(stripes())
+    assert not torch.equal(before, model.conv_in.weight)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_advice():
+    task = make_task()
+    broken = stripes()
+    broken[0] = float("nan")
+    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+        Trainer(task, task.build(0), settings(batch_size=64), 1).run(broken)
+
+
+@pytest.mark.parametrize(
+    "scheduler", ["DDIMScheduler", "DPMSolverMultistepScheduler", "DDPMScheduler", "EulerDiscreteScheduler"]
+)
+def test_any_scheduler_of_diffusers_draws_images(scheduler):
+    task = make_task()
+    model = task.build(0)
+    sampling = SAMPLING.model_copy(update={"scheduler": scheduler})
+    noise = task.noise(10, seed=3)
+    images = sample_images(task, model, noise, sampling)
+    assert images.shape == (10, 8, 8, 1)
+    assert images.dtype.name == "uint8"
+    assert (images == sample_images(task, model, noise, sampling)).all()
+
+
+def test_dpm_solver_follows_zero_terminal_snr():
+    task = make_task(prediction_type="v_prediction", zero_terminal_snr=True)
+    sampling = SAMPLING.model_copy(update={"scheduler": "DPMSolverMultistepScheduler"})
+    assert sample_images(task, task.build(0), task.noise(4, 0), sampling).std() > 0
+
+
+def test_an_unknown_scheduler_is_named():
+    task = make_task()
+    sampling = SAMPLING.model_copy(update={"scheduler": "UNet2DModel"})
+    with pytest.raises(InputError, match="sampling.scheduler"):
+        sample_images(task, task.build(0), task.noise(2, 0), sampling)
+
+
+def test_initial_noise_does_not_depend_on_how_many_are_drawn_at_once():
+    task = make_task()
+    model = task.build(0)
+    noise = task.noise(12, seed=1)
+    one = sample_images(task, model, noise, SAMPLING.model_copy(update={"batch_size": 12}))
+    many = sample_images(task, model, noise, SAMPLING.model_copy(update={"batch_size": 5}))
+    assert abs(one.astype(int) - many.astype(int)).max() <= 1
+
+
+def test_an_unknown_task_is_named():
+    with pytest.raises(InputError, match="diffusion.task"):
+        create_task(DiffusionSettings(task="gan"), 8, 1)
