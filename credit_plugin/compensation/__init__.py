@@ -1,0 +1,1 @@
+"""What is paid out by the values, and the report that says why."""

@@ -1,0 +1,186 @@
+"""What each estimator does beyond the axioms, and what it asks of a table."""
+
+from itertools import pairwise, permutations
+
+import numpy as np
+import pytest
+
+from credit_plugin.errors import InputError
+from credit_plugin.game import UtilityTable, design
+from credit_plugin.game.toys import AdditiveGame, NoisyGame, SaturatingGame
+from credit_plugin.values import estimate
+from credit_plugin.values.chains import find_chains
+from credit_plugin.values.observations import observe
+from credit_plugin.values.proxy import additive_proxy
+from credit_plugin.values.units import pair_units
+
+
+def relative_error(values, exact):
+    return float(((values - exact) ** 2).sum() / (exact**2).sum())
+
+
+def test_the_default_needs_far_fewer_evaluations_than_the_papers_estimator():
+    game = SaturatingGame([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], scale=18.0)
+    exact = game.shapley()
+    sd = game((np.arange(1024)[:, None] >> np.arange(10)) % 2 == 1).std()
+    errors = {"regression_adjusted": [], "kernelshap_paper": []}
+    kinds = {"regression_adjusted": "paired_border", "kernelshap_paper": "shapley_iid"}
+    for seed in range(24):
+        noisy = NoisyGame(game, 0.1 * sd, seed)
+        for estimator, kind in kinds.items():
+            rows = design(10, 128, kind, seed)
+            table = UtilityTable.from_arrays(rows, noisy(rows))
+            found = estimate(table, estimator, resamples=2)
+            errors[estimator].append(relative_error(found.values, exact))
+    assert np.mean(errors["regression_adjusted"]) <= np.mean(errors["kernelshap_paper"]) / 5
+
+
+def test_the_papers_formula_written_out():
+    rows = design(5, 20, "shapley_iid", 1)
+    utilities = np.random.default_rng(0).normal(size=20)
+    v0, v1 = utilities[0], utilities[1]
+    X, y = rows[2:].astype(float), utilities[2:]
+    # the formula knows rows, not coalitions: repeats are rows of their own
+    A, b = X.T @ X / 18, X.T @ (y - v0) / 18
+    plus, ones = np.linalg.pinv(A), np.ones(5)
+    expected = plus @ (b - ones * (ones @ plus @ b - v1 + v0) / (ones @ plus @ ones))
+    assert not np.array_equal(np.unique(rows, axis=0).shape, rows.shape), "repeats are in the case"
+    found = estimate(UtilityTable.from_arrays(rows, utilities), "kernelshap_paper", resamples=2)
+    assert found.values == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_paper_formula_says_how_far_the_design_is_from_its_own():
+    def mismatch(kind):
+        rows = design(10, 400, kind, 0)
+        table = UtilityTable.from_arrays(rows, rows.sum(axis=1))
+        return estimate(table, "kernelshap_paper", resamples=2).diagnostics["kernel_mismatch"]
+
+    assert mismatch("shapley_iid") < 0.08
+    assert mismatch("uniform") > 0.3
+
+
+def test_few_evaluations_of_many_players_stay_close_to_equal_shares():
+    """With fewer coalitions than players no estimate can be good, but none may explode."""
+    n = 60
+    worths = np.random.default_rng(1).uniform(0.5, 1.5, n)
+    game = NoisyGame(AdditiveGame(worths), sd=3.0, seed=2)
+    rows = design(n, 50, seed=0)
+    table = UtilityTable.from_arrays(rows, game(rows))
+    ours = estimate(table, resamples=2).values
+    equal = np.full(n, ours.sum() / n)
+    papers = estimate(table, "kernelshap_paper", resamples=2).values
+    assert relative_error(ours, worths) < 1.5 * relative_error(equal, worths)
+    assert relative_error(ours, worths) < 0.2 * relative_error(papers, worths)
+
+
+def test_the_penalty_vanishes_without_noise_and_grows_with_it():
+    rows = design(12, 48, seed=0)
+    game = AdditiveGame(np.linspace(0.9, 1.1, 12))
+    penalties = []
+    for sd in (0.0, 0.05, 5.0):
+        table = UtilityTable.from_arrays(rows, NoisyGame(game, sd, 1)(rows))
+        penalties.append(additive_proxy(observe(table)).penalty)
+    assert penalties[0] == 0
+    assert penalties[0] < penalties[1] < penalties[2]
+
+
+def test_the_penalty_is_the_one_that_predicts_left_out_pairs_best():
+    """The closed form against refitting without each pair."""
+    rows = design(6, 25, seed=3)  # the last coalition has no partner
+    utilities = np.random.default_rng(5).normal(size=25) + rows @ np.arange(6)
+    observed = observe(UtilityTable.from_arrays(rows, utilities))
+    chosen = additive_proxy(observed).penalty
+    inner = np.arange(2, 25)
+    X = rows[inner] - 0.5
+    spread = np.linalg.eigvalsh((X - X.mean(axis=0)).T @ (X - X.mean(axis=0))).mean()
+    centre = (utilities[1] - utilities[0]) / 6
+    scores = {}
+    for penalty in spread * np.concatenate([[0.0], 10.0 ** np.arange(-4, 2.01, 0.5)]):
+        squares = []
+        for start in range(0, 23, 2):
+            out = np.arange(start, min(start + 2, 23))
+            kept = np.setdiff1d(np.arange(23), out)
+            y = utilities[inner] - X.sum(axis=1) * centre
+            Z = X[kept] - X[kept].mean(axis=0)
+            slopes = np.linalg.solve(Z.T @ Z + penalty * np.eye(6), Z.T @ y[kept])
+            predicted = y[kept].mean() + (X[out] - X[kept].mean(axis=0)) @ slopes
+            squares += list((y[out] - predicted) ** 2)
+        scores[penalty] = np.mean(squares)
+    assert chosen == pytest.approx(min(scores, key=scores.get))
+
+
+def test_permutation_is_the_mean_over_the_chains_in_the_table():
+    n = 4
+    generator = np.random.default_rng(3)
+    orders = [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)]
+    rows = {frozenset(order[:size]) for order in orders for size in range(n + 1)}
+    utilities = {members: generator.normal() for members in rows}
+    gains = []
+    for order in permutations(range(n)):  # the orders that cross between the three, too
+        steps = [frozenset(order[:size]) for size in range(n + 1)]
+        if all(step in rows for step in steps):
+            gain = np.zeros(n)
+            for player, (before, after) in zip(order, pairwise(steps), strict=True):
+                gain[player] = utilities[after] - utilities[before]
+            gains.append(gain)
+    assert len(gains) >= 3
+    coalitions = np.array([[i in members for i in range(n)] for members in utilities])
+    table = UtilityTable.from_arrays(coalitions, np.array(list(utilities.values())))
+    assert estimate(table, "permutation").values == pytest.approx(np.mean(gains, axis=0))
+
+
+def test_chains_of_hundreds_of_players_are_counted_without_overflow():
+    n = 300
+    rank = np.random.default_rng(0).permutation(n)
+    # at every other size a second coalition: 2**149 chains
+    rows = [rank < size for size in range(n + 1)]
+    rows += [(rank < size - 1) | (rank == size) for size in range(1, n, 2)]
+    chains = find_chains(np.array(rows), 0, n)
+    assert chains is not None
+    assert np.isfinite(chains.chance).all()
+    assert chains.chance.sum() == pytest.approx(n)
+
+
+def test_units_are_pairs_within_layers_and_whole_layers_are_left_alone():
+    rows = design(6, 31, seed=0)  # size 1 and 5 whole, the last coalition alone
+    observed = observe(UtilityTable.from_arrays(rows, np.arange(31)))
+    units = pair_units(observed)
+    sizes = rows.sum(axis=1)
+    layer = np.minimum(sizes, 6 - sizes)
+    assert (units.unit[layer <= 1] == -1).all()
+    drawn = units.unit >= 0
+    assert drawn.sum() == (layer > 1).sum()
+    for unit in range(len(units.strata)):
+        members = rows[units.unit == unit]
+        assert len(members) == 1 or np.array_equal(members[0], ~members[1])
+    assert (np.bincount(units.unit[drawn]) == 1).sum() == 1
+
+
+MISSING = {
+    "empty": ([[1, 1], [0, 1]], "regression_adjusted", "the empty coalition is missing"),
+    "full": ([[0, 0], [0, 1]], "regression_adjusted", "the full coalition is missing"),
+    "interior": ([[0, 0], [1, 1]], "regression_adjusted", "only the empty and the full"),
+    "interior of the paper": ([[0, 0], [1, 1]], "kernelshap_paper", "only the empty and the full"),
+    "chain": ([[0, 0, 0], [1, 0, 0], [0, 1, 1], [1, 1, 1]], "permutation", "has none"),
+    "all": (
+        [[0, 0], [0, 1], [1, 1]],
+        "exact",
+        "needs all 4 coalitions and 1 are missing, for instance 10",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_what_a_table_lacks_is_said_in_one_line(case):
+    rows, estimator, message = MISSING[case]
+    table = UtilityTable.from_arrays(np.array(rows), np.arange(len(rows), dtype=float))
+    with pytest.raises(InputError) as caught:
+        estimate(table, estimator)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_exact_is_for_few_players():
+    rows = design(17, 40)
+    with pytest.raises(InputError, match="at most 16 contributors, not 17"):
+        estimate(UtilityTable.from_arrays(rows, rows.sum(axis=1)), "exact")
