@@ -63,9 +63,7 @@ class ProcessEngine:
         preload: Modules that the server of workers imports once.
     """
 
-    def __init__(
-        self, settings: ExecutionSettings, preload: Sequence[str] = PRELOADED
-    ) -> None:
+    def __init__(self, settings: ExecutionSettings, preload: Sequence[str] = PRELOADED) -> None:
         self.settings = settings
         self._context: BaseContext = multiprocessing.get_context(
             "spawn" if sys.platform == "win32" else "forkserver"

@@ -34,7 +34,12 @@ from credit_plugin.values.observations import Observations
 # multiples of the mean squared singular value of the memberships
 PENALTIES = np.concatenate([[0.0], 10.0 ** np.arange(-4, 2.01, 0.5)])
 
-_RELATIVE_ZERO = 1e-10
+# Added to every penalty, in the same unit: with it, directions of which nothing is known keep the
+# centre, and least squares can be scored even if it needs the pair that is left out.
+_JITTER = 1e-9
+
+# Below this, an eigenvalue (relative) or a determinant is rounding
+_ZERO = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +75,8 @@ class Proxy:
         system[:, 1:] = inner
         weighted = system * weights[self.rows, None]
         gram = weighted.T @ system
-        # the small constant makes directions that were not observed keep the centre
-        jitter = _RELATIVE_ZERO * np.trace(gram) / n
-        gram[np.arange(1, n + 1), np.arange(1, n + 1)] += self.penalty + jitter
+        diagonal = np.arange(1, n + 1)
+        gram[diagonal, diagonal] += self.penalty + _JITTER * gram[diagonal, diagonal].mean()
         offset = self.memberships.sum(axis=1)[:, None] * centre
         target = utilities - offset
         solution = np.linalg.solve(gram, weighted.T @ target[self.rows])
@@ -107,13 +111,14 @@ def _best_penalty(inner: np.ndarray, target: np.ndarray, partner: np.ndarray) ->
     memberships = inner - inner.mean(axis=0)
     target = target - target.mean()
     eigenvalues, vectors = np.linalg.eigh(memberships.T @ memberships)
-    kept = eigenvalues > _RELATIVE_ZERO * max(float(eigenvalues[-1]), 1.0)
+    kept = eigenvalues > _ZERO * max(float(eigenvalues[-1]), 1.0)
     if not kept.any():
         return 0.0
     eigenvalues = eigenvalues[kept]
     left = memberships @ vectors[:, kept] / np.sqrt(eigenvalues)
     penalties = PENALTIES * eigenvalues.mean()
-    shrinkage = eigenvalues[:, None] / (eigenvalues[:, None] + penalties)  # [rank, penalties]
+    ridges = penalties + _JITTER * eigenvalues.mean()
+    shrinkage = eigenvalues[:, None] / (eigenvalues[:, None] + ridges)  # [rank, penalties]
 
     here = np.arange(len(inner))
     other = np.where(partner >= 0, partner, here)
@@ -123,7 +128,7 @@ def _best_penalty(inner: np.ndarray, target: np.ndarray, partner: np.ndarray) ->
         (other != here)[:, None], (left * left[other]) @ shrinkage + 1 / len(inner), 0.0
     )
     determinant = own * own[other] - shared**2
-    predictable = determinant > _RELATIVE_ZERO
+    predictable = determinant > _ZERO
     numerator = own[other] * residuals + shared * residuals[other]
     errors = np.full_like(residuals, np.inf)
     np.divide(numerator, determinant, out=errors, where=predictable)

@@ -5,7 +5,7 @@ What: the Shapley value is linear in the game, so phi(v) = phi(proxy) + phi(v - 
 1. Fit the additive proxy of :mod:`proxy`; its slopes are its Shapley values.
 2. For the residual e and each size s, player i gets
    mean{e(S): |S| = s, i in S} / n - mean{e(S): |S| = s, i not in S} / n
-   over the evaluated coalitions; a mean over no coalition counts as 0.
+   over the evaluated coalitions; where no coalition is in a mean, the mean of the size stands in.
 3. What is then missing from v(full) - v(empty) is shared evenly.
 
 Whatever the proxy, step 2 makes the estimate exact when all coalitions are evaluated and
@@ -15,9 +15,15 @@ bias the mean over a size of which all coalitions are known.
 
 Source: proxy plus stratified residual is the regression adjustment of Witter, Liu and Musco
 ("Regression-adjusted Monte Carlo estimators for Shapley values", 2025), here with the stratified
-read-out of Castro et al. (2017) and SVARM (Kolpaczki et al., 2024). Departure: the proxy is
-ordinary least squares only where cross-validation does not prefer a ridge penalty, and leaves the
-empty and the full coalition to efficiency; :mod:`proxy` says why and what it gains.
+read-out of Castro et al. (2017) and SVARM (Kolpaczki et al., 2024). Departures, each measured on
+the games of ``tests/benchmarks/coverage.py``:
+
+* The proxy is ordinary least squares only where cross-validation does not prefer a ridge
+  penalty, and leaves the empty and the full coalition to efficiency; :mod:`proxy` says why.
+* A mean over no coalition is that of its size instead of 0. What a size does to everybody is then
+  not mistaken for what those players do who happen to be seen at it. With all means present
+  nothing changes; with 258 contributors and 1,000 evaluations the squared error is 2.5 times
+  smaller, with 8 to 12 contributors and 48 to 64 evaluations up to 1.4 times.
 """
 
 import numpy as np
@@ -77,7 +83,19 @@ class _Reader:
         """Return the values before the rest is shared evenly, for row weights [d]."""
         centre = self._gaps(utilities) / self.observed.n_players
         slopes, residuals = self.proxy.fit(utilities, weights, centre)
-        return np.asarray(slopes + self._contrast(weights).T @ residuals[self.order])
+        residuals = residuals[self.order] - self._size_means(residuals[self.order], weights)
+        return np.asarray(slopes + self._contrast(weights).T @ residuals)
+
+    def _size_means(self, residuals: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return for each sorted row the mean residual of its size, [d, k].
+
+        The empty and the full coalition have none: theirs is what the proxy misses in all.
+        """
+        counts = np.add.reduceat(weights[self.order], self.starts)
+        sums = np.add.reduceat(weights[self.order, None] * residuals, self.starts)
+        means = sums / np.where(counts > 0, counts, 1.0)[:, None]
+        means[[0, -1]] = 0.0
+        return np.asarray(means[self.stratum])
 
     def _gaps(self, utilities: np.ndarray) -> np.ndarray:
         return np.asarray(utilities[self.observed.full] - utilities[self.observed.empty])

@@ -28,7 +28,10 @@ def test_the_default_is_the_demo():
         ("pruning.ratio=0", "pruning.ratio: input should be greater than 0, got 0"),
         ("pruning.ratio=half", "pruning.ratio: input should be a valid number"),
         ("game.finetuning.steps=0", "game.finetuning.steps: input should be greater than or equal"),
-        ("diffusion.training.steps=many", "diffusion.training.steps: input should be a valid integer"),
+        (
+            "diffusion.training.steps=many",
+            "diffusion.training.steps: input should be a valid integer",
+        ),
         ("game.budget=3", "game.budget: input should be greater than or equal to 4"),
         ("data.image_size=18", "data.image_size = 18 cannot be halved 2 times"),
         ("game.finetuning.warmup_steps=100000", "warmup_steps = 100000 is longer than the run"),

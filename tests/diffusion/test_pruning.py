@@ -76,8 +76,7 @@ def test_a_pruned_model_is_the_same_after_saving_and_loading(tmp_path, method):
 def test_pruning_is_a_function_of_its_seed():
     task = small_task()
     histories = [
-        prune(task, task.build(seed=1), "random", 0.5, examples(task), seed)
-        for seed in (1, 1, 2)
+        prune(task, task.build(seed=1), "random", 0.5, examples(task), seed) for seed in (1, 1, 2)
     ]
     assert histories[0] == histories[1] != histories[2]
 

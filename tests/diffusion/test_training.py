@@ -104,7 +104,8 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_advice():
 
 
 @pytest.mark.parametrize(
-    "scheduler", ["DDIMScheduler", "DPMSolverMultistepScheduler", "DDPMScheduler", "EulerDiscreteScheduler"]
+    "scheduler",
+    ["DDIMScheduler", "DPMSolverMultistepScheduler", "DDPMScheduler", "EulerDiscreteScheduler"],
 )
 def test_any_scheduler_of_diffusers_draws_images(scheduler):
     task = make_task()

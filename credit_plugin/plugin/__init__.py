@@ -1,0 +1,1 @@
+"""MLflow entry points. They load in every mlflow process: nothing heavy is imported here."""

@@ -1,0 +1,94 @@
+"""Flavor ``credit_values``: a published report, and a function from a budget to payouts."""
+
+import json
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.models import Model
+from mlflow.models.signature import ModelSignature
+from mlflow.types.schema import ColSpec, DataType, Schema
+
+from credit_plugin.compensation.payout import allocate, as_amount, pool_in_minor_units
+from credit_plugin.compensation.report import check_manifest
+from credit_plugin.errors import InputError
+from credit_plugin.tracking.flavors.files import check_model, checked_content, write_model
+from credit_plugin.values import ContributorValues
+
+FLAVOR = "credit_values"
+
+SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec(DataType.string, "budget")]),
+    outputs=Schema(
+        [
+            ColSpec(DataType.string, "budget"),
+            ColSpec(DataType.string, "contributor"),
+            ColSpec(DataType.double, "share"),
+            ColSpec(DataType.string, "payout"),
+            ColSpec(DataType.string, "currency"),
+        ]
+    ),
+)
+
+
+def save_model(path: str, folder: Path, mlflow_model: Model | None = None, **_: Any) -> None:
+    """Write an MLflow model around a report's folder."""
+    write_model(Path(path), folder, FLAVOR, __name__, SIGNATURE, mlflow_model, {})
+
+
+def load_model(model_uri: str) -> ContributorValues:
+    """Return the headline values of a published version, after checking every file.
+
+    Raises:
+        InputError: If it is not a model of this flavor or was changed.
+    """
+    facts = _read(checked_content(model_uri, FLAVOR, __name__))
+    return ContributorValues.from_json_dict(facts["properties"][facts["property"]])
+
+
+def _load_pyfunc(path: str) -> "_Payouts":
+    return _Payouts(_read(check_model(Path(path).parent, FLAVOR, __name__)))
+
+
+def _read(content: Path) -> dict[str, Any]:
+    complaints = check_manifest(content)
+    if complaints:
+        raise InputError(f"report {content}: {complaints[0]}")
+    facts: dict[str, Any] = json.loads((content / "values.json").read_text("utf-8"))
+    return facts
+
+
+class _Payouts:
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.facts = facts
+
+    def predict(self, rows: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Return one row for each budget and contributor; payouts sum to the budget exactly."""
+        values = ContributorValues.from_json_dict(self.facts["properties"][self.facts["property"]])
+        shares, currency = values.shares(), self.facts["currency"]
+        paid = []
+        for budget in rows["budget"]:
+            pool = pool_in_minor_units(_as_decimal(budget), currency)
+            amounts = allocate(shares.tolist(), pool, self.facts["dataset_digest"])
+            paid += [
+                {
+                    "budget": str(budget),
+                    "contributor": name,
+                    "share": float(share),
+                    "payout": as_amount(amount, currency),
+                    "currency": currency,
+                }
+                for name, share, amount in zip(values.contributors, shares, amounts, strict=True)
+            ]
+        return pd.DataFrame(paid)
+
+
+def _as_decimal(budget: object) -> Decimal:
+    try:
+        amount = Decimal(str(budget))
+    except InvalidOperation:
+        raise InputError(f"budget {budget!r} is not an amount") from None
+    if not amount.is_finite() or amount < 0:
+        raise InputError(f"budget {budget!r} must be 0 or more")
+    return amount

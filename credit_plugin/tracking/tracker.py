@@ -1,0 +1,297 @@
+"""The one writer of a study: everything that MLflow is told, in the coordinator's process.
+
+Workers never log (a worker that inherits ``MLFLOW_RUN_ID`` would get the parent run back and end
+it). A finished evaluation costs one ``create_run`` with every tag, one ``log_batch`` and one
+``set_terminated``; what is there already is listed once at the start, so that telling MLflow the
+same thing again costs nothing.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from mlflow.entities import Metric, Param, RunTag
+from PIL import Image
+
+from credit_plugin.config import Study
+from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.game.ledger import Evaluation
+from credit_plugin.tracking.datasets import dataset_inputs
+from credit_plugin.tracking.names import metric_names
+from credit_plugin.tracking.parent import PARENT_TAG, children_of, find_parent
+from credit_plugin.tracking.registry import PublishedModel, Registry
+from credit_plugin.tracking.store import open_store
+from credit_plugin.tracking.views import share_view
+from credit_plugin.values import ContributorValues
+
+BATCH = 900
+LONGEST_PARAM = 500
+LONGEST_TAG = 5000
+
+
+class StudyTracker:
+    """Writes one study to MLflow; see :meth:`start`."""
+
+    def __init__(
+        self,
+        client: Any,
+        study: Study,
+        experiment_id: str,
+        parent_run_id: str,
+    ) -> None:
+        self.client, self.study = client, study
+        self.experiment_id, self.parent_run_id = experiment_id, parent_run_id
+        self.registry = Registry(client, study.name)
+        self._children = {
+            child.data.tags.get("credit.coalition_key")
+            or child.data.tags.get("credit.stage", ""): (
+                child.info.run_id,
+                child.info.status,
+            )
+            for child in children_of(client, experiment_id, parent_run_id)
+        }
+        self._logged_steps = {
+            metric.step for metric in client.get_metric_history(parent_run_id, "evaluations")
+        }
+
+    @classmethod
+    def start(
+        cls,
+        study: Study,
+        dataset: ContributorDataset,
+        memory: Path,
+        tracking_uri: str | None = None,
+        experiment: str | None = None,
+    ) -> "StudyTracker":
+        """Open the store and the study's run.
+
+        Args:
+            study: The settings, logged as parameters ``study/...``.
+            dataset: Logged as inputs.
+            memory: File that remembers the study's run for each tracking URI.
+            tracking_uri: MLflow's own default if left out.
+            experiment: MLflow's own default if left out.
+        """
+        client, chosen = open_store(tracking_uri, experiment)
+        tags = {"credit.study": study.name, "credit.role": "study"}
+        parent = find_parent(client, chosen.experiment_id, study.name, memory, tags)
+        tracker = cls(client, study, chosen.experiment_id, parent)
+        tracker._log_settings(parent, _flat(study.model_dump(mode="json"), "study/"))
+        inputs = client.get_run(parent).inputs.dataset_inputs
+        if not inputs:
+            client.log_inputs(parent, datasets=dataset_inputs(dataset))
+        return tracker
+
+    def log_stage(
+        self,
+        role: str,
+        key: str,
+        name: str,
+        *,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        curves: Mapping[str, Sequence[tuple[int, float]]],
+        started: float,
+        finished: float,
+    ) -> str:
+        """Log a finished stage as a nested run, once, and return the run's id.
+
+        Args:
+            role: ``train`` or ``prune``.
+            key: Identifies the stage's result.
+            name: Name of the run.
+            params: Settings of the stage.
+            metrics: Single numbers.
+            curves: Pairs (step, value) by metric.
+            started: Unix time.
+            finished: Unix time.
+        """
+        known = self._children.get(key)
+        if known is not None and known[1] == "FINISHED":
+            return known[0]
+        tags = {"credit.study": self.study.name, "credit.role": role, "credit.stage": key}
+        run_id = known[0] if known else self._create(name, tags, started)
+        stamp = int(finished * 1000)
+        numbers = [Metric(k, v, stamp, 0) for k, v in metrics.items()]
+        numbers += [Metric(k, v, stamp, step) for k, c in curves.items() for step, v in c]
+        self._log_settings(run_id, _flat(params))
+        self._end(run_id, numbers, "FINISHED", finished)
+        self._children[key] = (run_id, "FINISHED")
+        return run_id
+
+    def log_evaluation(
+        self, evaluation: Evaluation, position: int, total: int, size: int, role: str = "coalition"
+    ) -> None:
+        """Log an evaluated coalition as a nested run, unless MLflow knows it.
+
+        Args:
+            evaluation: What the ledger holds.
+            position: Place in the plan, from 1.
+            total: Length of the plan.
+            size: Members of the coalition.
+            role: ``coalition`` or ``retrain``.
+        """
+        known = self._children.get(evaluation.key)
+        if known is not None and known[1] == "FINISHED":
+            return
+        players = len(evaluation.coalition)
+        name = f"{size}/{players} {evaluation.coalition} r{evaluation.repeat}"
+        tags = {
+            "credit.study": self.study.name,
+            "credit.role": role,
+            "credit.coalition": evaluation.coalition,
+            "credit.coalition_key": evaluation.key,
+            "credit.repeat": str(evaluation.repeat),
+            "credit.seed": str(evaluation.seed),
+            "credit.position": f"{position}/{total}",
+        }
+        if evaluation.error:
+            tags["credit.error"] = evaluation.error[:LONGEST_TAG]
+        if known is None:
+            run_id = self._create(name, tags, evaluation.started)
+        else:
+            run_id = known[0]
+            self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+        stamp = int(evaluation.finished * 1000)
+        named = {
+            **{f"property/{k}": v for k, v in evaluation.properties.items()},
+            **{f"loss/{k}": v for k, v in evaluation.losses.items()},
+            **{f"cost/{k}_seconds": v for k, v in evaluation.costs.items()},
+            "coalition/size": float(size),
+            "coalition/attempts": float(evaluation.attempts),
+        }
+        numbers = [Metric(k, v, stamp, 0) for k, v in named.items()]
+        status = "FINISHED" if evaluation.ok else "FAILED"
+        self._end(run_id, numbers, status, evaluation.finished)
+        self._children[evaluation.key] = (run_id, status)
+
+    def log_values(self, values: ContributorValues, step: int) -> None:
+        """Log the values after ``step`` evaluations, once, as step metrics of the study's run."""
+        if step in self._logged_steps:
+            return
+        self._logged_steps.add(step)
+        stamp = int(time.time() * 1000)
+        numbers = [Metric("evaluations", float(step), stamp, step)]
+        for prefix, column in (("value", values.values), ("value_se", values.standard_errors)):
+            names = metric_names(prefix, values.contributors)
+            numbers += [
+                Metric(names[c], float(x), stamp, step)
+                for c, x in zip(values.contributors, column, strict=True)
+            ]
+        self._log_metrics(self.parent_run_id, numbers)
+
+    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Log single numbers on the study's run."""
+        stamp = int(time.time() * 1000)
+        self._log_metrics(self.parent_run_id, [Metric(k, v, stamp, 0) for k, v in metrics.items()])
+
+    def log_image(self, key: str, path: Path, step: int = 0) -> None:
+        """Log a picture on the study's run, in the UI's image grid."""
+        with Image.open(path) as picture:
+            self.client.log_image(
+                self.parent_run_id, np.asarray(picture.convert("RGB")), key=key, step=step
+            )
+
+    def log_figure(self, figure: Figure, artifact: str) -> None:
+        """Log a figure as an artifact of the study's run."""
+        self.client.log_figure(self.parent_run_id, figure, artifact)
+
+    def log_artifacts(self, folder: Path, artifact_path: str | None = None) -> None:
+        """Log every file of a folder as an artifact of the study's run."""
+        self.client.log_artifacts(self.parent_run_id, str(folder), artifact_path)
+
+    def publish_model(
+        self,
+        kind: str,
+        folder: Path,
+        *,
+        run_id: str,
+        content: str,
+        metrics: Mapping[str, float],
+        full_model_id: str | None = None,
+    ) -> PublishedModel:
+        """Register ``<study>.<kind>`` from a model folder (see ``Registry.publish_model``)."""
+        return self.registry.publish_model(
+            kind,
+            folder,
+            run_id=run_id,
+            content=content,
+            metrics=metrics,
+            full_model_id=full_model_id,
+        )
+
+    def publish_values(
+        self,
+        folder: Path,
+        content: str,
+        full: PublishedModel | None,
+        pruned: PublishedModel | None,
+    ) -> PublishedModel:
+        """Register ``<study>.values`` from a report's folder (see ``Registry``)."""
+        return self.registry.publish_values(
+            folder, self.parent_run_id, content, [m for m in (full, pruned) if m is not None]
+        )
+
+    def describe(self, markdown: str) -> None:
+        """Set the description that MLflow shows on the study's run."""
+        view = share_view(self.client, self.experiment_id, self.study, self.parent_run_id)
+        note = f"{markdown}\n\n[All coalitions, sorted by {self.study.properties.headline}]({view})"
+        self.client.set_tag(self.parent_run_id, "mlflow.note.content", note)
+
+    def close_orphans(self) -> None:
+        """End children that a kill left RUNNING and that nothing completed since."""
+        for key, (run_id, status) in self._children.items():
+            if status == "RUNNING":
+                self.client.set_terminated(run_id, "KILLED")
+                self._children[key] = (run_id, "KILLED")
+
+    def finish(self, status: str) -> None:
+        """End the study's run as FINISHED, FAILED or KILLED."""
+        self.client.set_terminated(self.parent_run_id, status)
+
+    def _create(self, name: str, tags: Mapping[str, str], started: float) -> str:
+        run = self.client.create_run(
+            self.experiment_id,
+            start_time=int(started * 1000),
+            tags={**tags, PARENT_TAG: self.parent_run_id},
+            run_name=name,
+        )
+        return str(run.info.run_id)
+
+    def _end(self, run_id: str, metrics: Iterable[Metric], status: str, finished: float) -> None:
+        self._log_metrics(run_id, list(metrics))
+        self.client.set_terminated(run_id, status, int(finished * 1000))
+
+    def _log_metrics(self, run_id: str, metrics: Sequence[Metric]) -> None:
+        for start in range(0, len(metrics), BATCH):
+            self.client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+
+    def _log_settings(self, run_id: str, settings: Mapping[str, Any]) -> None:
+        """Log parameters that are new; a changed one would be refused and becomes a tag."""
+        known = self.client.get_run(run_id).data.params
+        new, changed = [], []
+        for key, value in settings.items():
+            text = str(value)[:LONGEST_PARAM]
+            if key not in known:
+                new.append(Param(key, text))
+            elif known[key] != text:
+                changed.append(RunTag(f"credit.changed.{key.replace('/', '.')}", text))
+        for start in range(0, len(new), 100):
+            self.client.log_batch(run_id, params=new[start : start + 100])
+        if changed:
+            self.client.log_batch(run_id, tags=changed[:100])
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{name}.")
+        else:
+            flat[name] = json.dumps(value) if isinstance(value, list) else value
+    return flat
