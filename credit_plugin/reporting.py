@@ -41,7 +41,6 @@ def publish_report(session: "Session") -> Path:
         session.published.get("full"),
         session.published.get("pruned"),
     )
-    tracker.share_view()
     tracker.describe(_story(session, headline))
     return folders.report
 

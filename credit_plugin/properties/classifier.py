@@ -127,5 +127,5 @@ def load_classifier(path: Path, device: str = "cpu") -> StudyClassifier:
 
 
 def _to_pixels(images: np.ndarray) -> Tensor:
-    array = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    array = np.array(images.transpose(0, 3, 1, 2), order="C")  # images may be read-only
     return torch.from_numpy(array).float().div_(127.5).sub_(1.0)

@@ -125,7 +125,7 @@ class Registry:
     ) -> PublishedModel:
         info = Model.log(
             artifact_path=None,
-            name=name,
+            name=name.rpartition(".")[2],
             flavor=flavor,
             registered_model_name=name,
             run_id=run_id,
@@ -134,7 +134,6 @@ class Registry:
         )
         version = str(info.registered_model_version)
         self.client.set_model_version_tag(name, version, CONTENT_TAG, content)
-        self.client.set_registered_model_alias(name, "latest_published", version)
         return PublishedModel(name, version, str(info.model_id))
 
     def _find(self, name: str, content: str) -> PublishedModel | None:

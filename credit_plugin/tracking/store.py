@@ -1,5 +1,6 @@
 """Opening the tracking store, once, before anything else uses it."""
 
+import logging
 import os
 
 import mlflow
@@ -25,6 +26,9 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[Mlflow
     Raises:
         InputError: If the store cannot be reached or holds a deleted experiment of that name.
     """
+    # our own progress says what happens; migrations and registrations need no line each
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
     client = MlflowClient()

@@ -31,7 +31,7 @@ class Sample:
 
     @property
     def sizes(self) -> np.ndarray:
-        """int [m], members of each coalition."""
+        """Int [m], members of each coalition."""
         sizes: np.ndarray = self.coalitions.sum(1)
         return sizes
 

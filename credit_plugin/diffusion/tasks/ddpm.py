@@ -75,7 +75,8 @@ class DDPMTask:
 
     def encode(self, images: np.ndarray) -> Tensor:
         """Return float32 [N, C, H, W] in [-1, 1]."""
-        pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+        # a copy: images may be a read-only memory map
+        pixels = torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C"))
         return pixels.float().div_(127.5).sub_(1.0)
 
     def loss(self, model: nn.Module, clean: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,5 +1,6 @@
 """Coalitions of one size, without replacement, in a random order that does not depend on how many
-are asked for."""
+are asked for.
+"""
 
 from collections.abc import Iterator
 from itertools import combinations
