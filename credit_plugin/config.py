@@ -60,6 +60,9 @@ class NetworkSettings(Settings):
     block_out_channels: tuple[Count, ...] = Field(
         (16, 32, 32), min_length=1, description="Width of each resolution level, finest first."
     )
+    patch_size: Count = Field(
+        1, description="Pixels of p x p patches become channels: the network sees size / p."
+    )
     layers_per_block: Count = Field(1, description="Residual layers in each level.")
     attention: tuple[bool, ...] = Field((False, False, True), description="Which levels attend.")
     attention_head_dim: Count | None = Field(
@@ -127,7 +130,7 @@ class TrainingSettings(Settings):
         0.0,
         ge=0,
         lt=1,
-        description="Decay of the averaged weights, restarted in every run; 0 evaluates raw weights.",
+        description="Decay of the averaged weights, restarted in each run; 0: raw weights.",
     )
     flip: bool = Field(False, description="Mirror images at random.")
 
@@ -317,12 +320,15 @@ class Study(Settings):
 
     @model_validator(mode="after")
     def _image_size_halves(self) -> "Study":
-        halvings = len(self.diffusion.network.block_out_channels) - 1
-        if self.data.image_size % 2**halvings:
+        network = self.diffusion.network
+        halvings = len(network.block_out_channels) - 1
+        unit = network.patch_size * 2**halvings
+        if self.data.image_size % unit:
+            patches = f" in patches of {network.patch_size}" if network.patch_size > 1 else ""
             raise ValueError(
-                f"data.image_size = {self.data.image_size} cannot be halved {halvings} times, as "
-                f"diffusion.network.block_out_channels with {halvings + 1} levels needs: use a "
-                f"multiple of {2**halvings}"
+                f"data.image_size = {self.data.image_size}{patches} cannot be halved {halvings} "
+                f"times, as diffusion.network.block_out_channels with {halvings + 1} levels "
+                f"needs: use a multiple of {unit}"
             )
         return self
 
