@@ -72,7 +72,7 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.group(cls=CreditGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="credit_plugin")
 def main() -> None:
-    """Credit the data contributors of a diffusion model with Shapley values.
+    r"""Credit the data contributors of a diffusion model with Shapley values.
 
     \b
     Example:
@@ -141,7 +141,7 @@ for _name, _until, _summary, _example in (
 
 @main.command()
 def presets() -> None:
-    """List the presets with what each needs.
+    r"""List the presets with what each needs.
 
     \b
     Example:
@@ -165,7 +165,7 @@ def data() -> None:
 @click.option("--image-size", type=int, help="Warn about images smaller than this.")
 @click.option("--min-images", default=2, show_default=True, help="Fewest images of a contributor.")
 def check(path: Path, image_size: int | None, min_images: int) -> None:
-    """Say everything that is wrong with a folder of images, all at once.
+    r"""Say everything that is wrong with a folder of images, all at once.
 
     Exit code 2 if something cannot be used, 0 if there are warnings at most.
 
@@ -185,7 +185,7 @@ def check(path: Path, image_size: int | None, min_images: int) -> None:
 @main.command()
 @click.option("--tracking-uri", metavar="URI", help="MLflow tracking URI to look at.")
 def doctor(tracking_uri: str | None) -> None:
-    """Check this installation and say what to do about what is wrong.
+    r"""Check this installation and say what to do about what is wrong.
 
     \b
     Example:

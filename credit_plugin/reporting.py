@@ -24,7 +24,7 @@ THUMBNAIL_PIXELS = 48
 
 
 def publish_report(session: "Session") -> Path:
-    """Write the report, log it with plots and pictures, publish the values, and return its folder."""
+    """Write the report, log it with plots and pictures, publish it, and return its folder."""
     tracker, folders = session.tracker, session.folders
     headline = session.estimates[session.study.properties.headline]
     write_report(_inputs(session), folders.report)
@@ -88,7 +88,7 @@ def _baselines(session: "Session") -> dict[str, float]:
 
 
 def _log_pictures(session: "Session", headline: "ContributorValues") -> None:
-    """Log samples of everybody's coalition, of all but the top contributor, and of that one alone."""
+    """Log samples of coalitions with everybody, without the top contributor, and with it alone."""
     top = int(np.argmax(headline.values))
     n = len(headline.contributors)
     everybody = np.ones(n, bool)

@@ -23,6 +23,7 @@ def values_plot(values: ContributorValues) -> Figure:
 
     Of more than 40 contributors the 20 highest and the 20 lowest are shown.
     """
+    what = values.property.replace("_", " ")
     order = np.argsort(-values.values, kind="stable")
     left_out = max(0, len(order) - MOST_BARS)
     if left_out:
@@ -41,10 +42,10 @@ def values_plot(values: ContributorValues) -> Figure:
     axes.axvline(0, color="#444444", lw=0.9)
     axes.set_yticks(places, [_short(values.contributors[i]) for i in order])
     axes.set_ylim(len(order) - 0.4, -0.6)
-    axes.set_xlabel(f"value: contribution to {values.property.replace('_', ' ')}")
+    axes.set_xlabel(f"value: contribution to {what}")
     note = f"  ({left_out} in the middle left out)" if left_out else ""
     axes.set_title(
-        f"Who made {values.property.replace('_', ' ')}, with {values.confidence:.0%} intervals{note}",
+        f"Who made {what}, with {values.confidence:.0%} intervals{note}",
         loc="left",
         fontsize=11,
         fontweight="bold",

@@ -1,1 +1,1 @@
-"""Where a study's jobs run. :mod:`engine` is the protocol, every engine is one module of its own."""
+"""Where a study's jobs run. :mod:`engine` is the protocol, each engine is one module."""

@@ -75,7 +75,7 @@ def prepare_suite(
     save_classifier(classifier, dataset.image_size, partial / CLASSIFIER)
     for name in settings.names:
         statistics = get_property(name).prepare(reference, settings, seed)
-        np.savez(partial / f"{name}.npz", **statistics)
+        np.savez(partial / f"{name}.npz", **dict(statistics))  # type: ignore[arg-type]
     facts = {"classifier_accuracy": accuracy}
     (partial / FACTS).write_text(json.dumps(facts), "utf-8")
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The contributor dataset as MLflow dataset inputs: the whole, and one for each contributor."""
 
 import json
+from collections.abc import Mapping
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -25,7 +26,7 @@ def dataset_inputs(dataset: ContributorDataset) -> list[DatasetInput]:
     return inputs
 
 
-def _input(name: str, digest: str, profile: dict[str, int | str], context: str) -> DatasetInput:
+def _input(name: str, digest: str, profile: Mapping[str, object], context: str) -> DatasetInput:
     entity = Dataset(
         name=name,
         digest=digest[:DIGEST_LENGTH],

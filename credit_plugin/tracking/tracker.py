@@ -81,8 +81,8 @@ class StudyTracker:
         parent = find_parent(client, chosen.experiment_id, study.name, memory, tags)
         tracker = cls(client, study, chosen.experiment_id, parent)
         tracker._log_settings(parent, _flat(study.model_dump(mode="json"), "study/"))
-        inputs = client.get_run(parent).inputs.dataset_inputs
-        if not inputs:
+        inputs = client.get_run(parent).inputs
+        if inputs is None or not inputs.dataset_inputs:
             client.log_inputs(parent, datasets=dataset_inputs(dataset))
         return tracker
 

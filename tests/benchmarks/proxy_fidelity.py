@@ -20,7 +20,9 @@ from credit_plugin.config import Study, load_study
 from credit_plugin.study import StudyResult, run_study
 
 
-def evaluate(study: Study, workdir: Path, coalitions: int, utility: str, workers: int) -> StudyResult:
+def evaluate(
+    study: Study, workdir: Path, coalitions: int, utility: str, workers: int
+) -> StudyResult:
     game = study.game.model_copy(
         update={
             "utility": utility,
@@ -49,8 +51,8 @@ def correlation(function, one: np.ndarray, two: np.ndarray) -> tuple[float, floa
 def seconds(result: StudyResult) -> float:
     from credit_plugin.game.ledger import Ledger
 
-    found = [e for e in Ledger(result.folders.ledger).evaluations if 0 < e.coalition.count("1")]
-    half = [e for e in found if e.coalition.count("1") < len(e.coalition)]
+    found = [e for e in Ledger(result.folders.ledger).evaluations if "1" in e.coalition]
+    half = [e for e in found if "0" in e.coalition]
     return float(np.median([sum(e.costs.values()) for e in half]))
 
 

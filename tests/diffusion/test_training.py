@@ -127,7 +127,7 @@ def test_dpm_solver_follows_zero_terminal_snr():
 def test_an_unknown_scheduler_is_named():
     task = make_task()
     sampling = SAMPLING.model_copy(update={"scheduler": "UNet2DModel"})
-    with pytest.raises(InputError, match="sampling.scheduler"):
+    with pytest.raises(InputError, match=r"sampling\.scheduler"):
         sample_images(task, task.build(0), task.noise(2, 0), sampling)
 
 
@@ -141,5 +141,5 @@ def test_initial_noise_does_not_depend_on_how_many_are_drawn_at_once():
 
 
 def test_an_unknown_task_is_named():
-    with pytest.raises(InputError, match="diffusion.task"):
+    with pytest.raises(InputError, match=r"diffusion\.task"):
         create_task(DiffusionSettings(task="gan"), 8, 1)

@@ -63,14 +63,30 @@ def test_few_evaluations_of_many_players_stay_close_to_equal_shares():
     """With fewer coalitions than players no estimate can be good, but none may explode."""
     n = 60
     worths = np.random.default_rng(1).uniform(0.5, 1.5, n)
-    game = NoisyGame(AdditiveGame(worths), sd=3.0, seed=2)
-    rows = design(n, 50, seed=0)
-    table = UtilityTable.from_arrays(rows, game(rows))
-    ours = estimate(table, resamples=2).values
-    equal = np.full(n, ours.sum() / n)
-    papers = estimate(table, "kernelshap_paper", resamples=2).values
-    assert relative_error(ours, worths) < 1.5 * relative_error(equal, worths)
-    assert relative_error(ours, worths) < 0.2 * relative_error(papers, worths)
+    ours, equal, papers = [], [], []
+    for seed in range(10):
+        rows = design(n, 50, seed=seed)
+        utilities = NoisyGame(AdditiveGame(worths), 3.0, seed)(rows)
+        table = UtilityTable.from_arrays(rows, utilities)
+        share = np.full(n, (utilities[1] - utilities[0]) / n)
+        equal.append(relative_error(share, worths))
+        ours.append(relative_error(estimate(table, resamples=2).values, worths))
+        papers.append(
+            relative_error(estimate(table, "kernelshap_paper", resamples=2).values, worths)
+        )
+    assert np.mean(ours) < 2 * np.mean(equal)
+    assert np.mean(ours) < np.mean(papers) / 5
+
+
+def test_sizes_at_which_few_are_seen_do_not_favour_those_who_are():
+    """Being seen alone when small coalitions are bad must not cost a player anything."""
+    n = 20
+    rows = design(n, 40, seed=0)
+    alone = rows[rows.sum(axis=1) == 1].any(axis=0)
+    assert 0 < alone.sum() < n, "some players are seen alone and others are not"
+    utilities = -np.exp(-rows.sum(axis=1) / 2.0)  # all players are the same
+    found = estimate(UtilityTable.from_arrays(rows, utilities), resamples=2).values
+    assert abs(found[alone].mean() - found[~alone].mean()) < 0.1 * found.sum() / n
 
 
 def test_the_penalty_vanishes_without_noise_and_grows_with_it():
@@ -84,7 +100,7 @@ def test_the_penalty_vanishes_without_noise_and_grows_with_it():
     assert penalties[0] < penalties[1] < penalties[2]
 
 
-def test_the_penalty_is_the_one_that_predicts_left_out_pairs_best():
+def test_the_penalty_is_the_largest_that_predicts_left_out_pairs_well():
     """The closed form against refitting without each pair."""
     rows = design(6, 25, seed=3)  # the last coalition has no partner
     utilities = np.random.default_rng(5).normal(size=25) + rows @ np.arange(6)
@@ -94,7 +110,7 @@ def test_the_penalty_is_the_one_that_predicts_left_out_pairs_best():
     X = rows[inner] - 0.5
     spread = np.linalg.eigvalsh((X - X.mean(axis=0)).T @ (X - X.mean(axis=0))).mean()
     centre = (utilities[1] - utilities[0]) / 6
-    scores = {}
+    errors = {}
     for penalty in spread * np.concatenate([[0.0], 10.0 ** np.arange(-4, 2.01, 0.5)]):
         squares = []
         for start in range(0, 23, 2):
@@ -105,8 +121,15 @@ def test_the_penalty_is_the_one_that_predicts_left_out_pairs_best():
             slopes = np.linalg.solve(Z.T @ Z + penalty * np.eye(6), Z.T @ y[kept])
             predicted = y[kept].mean() + (X[out] - X[kept].mean(axis=0)) @ slopes
             squares += list((y[out] - predicted) ** 2)
-        scores[penalty] = np.mean(squares)
-    assert chosen == pytest.approx(min(scores, key=scores.get))
+        errors[penalty] = np.array(squares)
+    best = min(errors.values(), key=np.mean)
+    close = [
+        penalty
+        for penalty, squares in errors.items()
+        if np.mean(squares - best) <= 0.3 * np.std(squares - best) / (23 / 2) ** 0.5
+    ]
+    assert len(close) < len(errors)
+    assert chosen == pytest.approx(max(close))
 
 
 def test_permutation_is_the_mean_over_the_chains_in_the_table():

@@ -11,6 +11,7 @@ pixels again after sampling: the same images at 1 / p^2 of the positions, severa
 """
 
 from functools import cached_property
+from typing import Any
 
 import diffusers
 import numpy as np
@@ -127,7 +128,7 @@ class DDPMTask:
         return self.channels * self._patch**2, side, side
 
     @cached_property
-    def _forward_process(self) -> DDPMScheduler:
+    def _forward_process(self) -> Any:  # diffusers' mixins hide its methods from type checkers
         noise = self.settings.noise
         return DDPMScheduler(
             num_train_timesteps=noise.train_timesteps,
@@ -138,7 +139,7 @@ class DDPMTask:
         )
 
 
-def create_sampler(name: str, forward_process: dict[str, object]) -> diffusers.SchedulerMixin:
+def create_sampler(name: str, forward_process: dict[str, object]) -> Any:
     """Return the diffusers scheduler ``name`` for a model of this forward process.
 
     Raises:
@@ -153,5 +154,5 @@ def create_sampler(name: str, forward_process: dict[str, object]) -> diffusers.S
     return kind.from_config(forward_process, timestep_spacing="trailing")
 
 
-def _is_stochastic(scheduler: diffusers.SchedulerMixin) -> bool:
+def _is_stochastic(scheduler: Any) -> bool:
     return "generator" in scheduler.step.__code__.co_varnames

@@ -1,1 +1,1 @@
-"""MLflow flavors of diffusion models and of values: files with hashes, never pickles, never code."""
+"""MLflow flavors of diffusion models and of values: hashed files, no pickle, no code."""
