@@ -1,0 +1,38 @@
+"""A study small enough for tests: digits, a handful of steps, every part real."""
+
+import json
+from pathlib import Path
+
+from credit_plugin.config import load_study
+
+MICRO = (
+    "name=micro",
+    "diffusion.training.steps=24",
+    "diffusion.training.warmup_steps=2",
+    "pruning.finetuning.steps=10",
+    "pruning.finetuning.warmup_steps=2",
+    "game.finetuning.steps=4",
+    "game.finetuning.warmup_steps=1",
+    "game.budget=16",
+    "game.border_repeats=2",
+    "game.repeated_coalitions=1",
+    "sampling.samples=48",
+    "sampling.steps=3",
+    "properties.classifier.steps=30",
+    "values.resamples=20",
+    "execution.workers=2",
+)
+EVALUATIONS = 16 + 2 + 1
+
+
+def micro_study(*overrides):
+    return load_study("digits", overrides=(*MICRO, *overrides))
+
+
+def ledger_lines(workdir: Path):
+    return [
+        json.loads(line)
+        for path in sorted(workdir.glob("micro/table-*/ledger.jsonl"))
+        for line in path.read_bytes().splitlines(keepends=True)
+        if line.endswith(b"\n")
+    ]

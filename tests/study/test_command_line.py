@@ -1,0 +1,68 @@
+"""The command line: help, exit codes, single lines."""
+
+import pytest
+from click.testing import CliRunner
+
+from credit_plugin.cli import _split, main
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run"], ["train"], ["prune"], ["coalitions"], ["values"], ["report"], ["presets"],
+        ["doctor"], ["data", "check"],
+    ],
+)  # fmt: skip
+def test_every_command_helps_with_an_example(command):
+    result = call(*command, "--help")
+    assert result.exit_code == 0
+    assert "Example:" in result.output
+    assert f"credit {' '.join(command)}" in result.output
+
+
+def test_presets_are_listed_with_what_they_need():
+    result = call("presets")
+    assert result.exit_code == 0
+    assert "designers" in result.output
+    assert "digits" in result.output
+    assert "CPU" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--set", "pruning.ratio=2"], "error: pruning.ratio: input should be less than 1"),
+        (["run", "--preset", "nothing"], "error: preset 'nothing' does not exist"),
+        (["run", "--config", "absent.yaml"], "error: study file absent.yaml cannot be read"),
+        (["run", "--overrides", "seed=x game.budget=1"], "error: game.budget"),
+        (["train", "--nonsense"], "No such option"),
+        (["data", "check", "absent"], "absent"),
+    ],
+)
+def test_bad_input_is_exit_code_2_and_no_traceback(arguments, message):
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_empty_parameters_of_mlproject_count_as_not_given():
+    result = call("run", "--preset", "", "--config", "", "--overrides", "seed=-1")
+    assert result.exit_code == 2
+    assert result.output.startswith("error: seed:")
+
+
+def test_overrides_split_at_settings_and_not_inside_values():
+    assert _split("a.b=1 c=[1, 2]  d.e=x y") == ["a.b=1", "c=[1, 2]", "d.e=x y"]
+    assert _split("  ") == []
+
+
+def test_doctor_finds_this_installation_sound():
+    result = call("doctor", "--tracking-uri", "sqlite:///:memory:")
+    assert "torch" in result.output
+    assert "torchvision" in result.output
+    assert result.exit_code == 0, result.output
