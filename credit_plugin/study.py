@@ -119,9 +119,14 @@ def check_study(study: Study, dataset: ContributorDataset) -> None:
     Raises:
         InputError: One line that names the field.
     """
+    from credit_plugin.diffusion.tasks import create_task
+    from credit_plugin.game.utilities import get_utility
     from credit_plugin.properties.registry import get_property
     from credit_plugin.values.registry import get_estimator
 
+    task = create_task(study.diffusion, dataset.image_size, dataset.channels)
+    task.check_sampling(study.sampling)
+    get_utility(study.game.utility)
     for name in study.properties.names:
         get_property(name)
     get_estimator(study.values.estimator)

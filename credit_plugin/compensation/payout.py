@@ -1,64 +1,81 @@
-"""Money by weights, exact to the cent.
+"""Money by weights, exact to the smallest unit.
 
-``allocate`` is the method of largest remainders (Hamilton): everybody gets the integer part of
-their quota and the units that are left go to the largest fractional parts. It is exact (weights
-are converted to integers without rounding), sums to the pool always, gives equal weights the same
-to within one unit, and never gives a larger weight less. Equal remainders are settled by a hash of
-(key, position), which nobody can steer by choosing a place in the list.
+:func:`allocate` is the method of largest remainders (Hamilton's): with weights w and a pool of P
+units, everybody gets floor(P w / sum w), and the units that are left over go one each to the
+largest fractional parts. It sums to the pool always, gives equal weights the same to within one
+unit, and never gives a larger weight less.
+
+It is exact: a float is a fraction with a power of two below, so weights become integers in the
+same proportion and all arithmetic is on Python's integers. Nothing is rounded before the end, and
+a million payees take about two seconds.
+
+Equal remainders are settled by the larger weight, then by a keyed hash of the position in the
+list: nobody can steer the last cent by choosing a place in it, and everybody can check who got it.
 """
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 from credit_plugin.errors import InputError
 
-DECIMALS = {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "ISK": 0, "KWD": 3, "BHD": 3, "JOD": 3}
-"""Minor units of ISO 4217 currencies that do not have two."""
+DECIMALS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+}
+"""Decimals of the ISO 4217 currencies that do not have two."""
 
 
 def allocate(weights: Sequence[float], pool_minor: int, tie_key: str = "") -> list[int]:
     """Split an amount in proportion to weights.
 
     Args:
-        weights: Finite numbers of at least 0, one for each payee.
+        weights: Finite numbers (float, int or Fraction) of at least 0, one for each payee.
         pool_minor: Amount in minor units (cents), at least 0.
         tie_key: Keys the hash that settles equal remainders.
 
     Returns:
-        Integers of at least 0 that sum to ``pool_minor``.
+        Integers of at least 0 that sum to ``pool_minor``, in the order of the weights.
 
     Raises:
-        InputError: If no weight is positive, or one is negative or not finite.
+        InputError: If no weight is positive, one is negative or not finite, or the amount is
+            negative.
     """
-    for position, weight in enumerate(weights):
-        if not (math.isfinite(weight) and weight >= 0):
-            raise InputError(f"weight {position + 1} is {weight}: weights must be 0 or more")
+    if pool_minor < 0:
+        raise InputError(f"pool: {pool_minor} is negative; only 0 or more can be paid out")
     whole = _as_integers(weights)
     total = sum(whole)
     if total == 0:
         raise InputError("no positive value: there is nobody to pay by these values")
-    quotas = [divmod(weight * pool_minor, total) for weight in whole]
-    amounts = [quotient for quotient, _ in quotas]
-    left = pool_minor - sum(amounts)
-    order = sorted(
-        (i for i, (_, remainder) in enumerate(quotas) if remainder),
-        key=lambda i: (-quotas[i][1], -whole[i], _tie(tie_key, i)),
-    )
-    for position in order[:left]:
+    amounts, remainders = [], []
+    for weight in whole:
+        amount, remainder = divmod(weight * pool_minor, total)
+        amounts.append(amount)
+        remainders.append(remainder)
+    for position in _first(pool_minor - sum(amounts), remainders, whole, tie_key):
         amounts[position] += 1
     return amounts
 
 
+def decimals(currency: str) -> int:
+    """Return how many decimals a currency has (ISO 4217 code; 2 if it is not a special one)."""
+    return DECIMALS.get(currency, 2)
+
+
 def pool_in_minor_units(pool: Decimal, currency: str) -> int:
-    """Return an amount in the currency's minor units.
+    """Return an amount in the currency's minor units, exactly.
+
+    Args:
+        pool: Amount in units of the currency.
+        currency: ISO 4217 code.
 
     Raises:
         InputError: If the currency has no units that small.
     """
-    minor = pool.scaleb(decimals(currency))
-    if minor != minor.to_integral_value():
+    minor = Fraction(pool) * 10 ** decimals(currency)
+    if minor.denominator != 1:
         raise InputError(
             f"compensation.pool: {pool} {currency} has more decimals than the currency's "
             f"{decimals(currency)}"
@@ -67,26 +84,56 @@ def pool_in_minor_units(pool: Decimal, currency: str) -> int:
 
 
 def as_amount(minor: int, currency: str) -> str:
-    """Return an amount as an exact decimal, for instance ``"12.30"``."""
-    return str(Decimal(minor).scaleb(-decimals(currency)))
+    """Return an amount as an exact decimal for machines, for instance ``"1234.50"``."""
+    return _with_point(minor, currency, grouping="")
+
+
+def format_amount(minor: int, currency: str) -> str:
+    """Return an amount for people, without the currency: ``"1,234.50"``."""
+    return _with_point(minor, currency, grouping=",")
 
 
 def format_money(minor: int, currency: str) -> str:
-    """Return an amount for people, for instance ``"1,234.50 EUR"``."""
-    return f"{Decimal(minor).scaleb(-decimals(currency)):,} {currency}"
+    """Return an amount for people: ``"1,234.50 EUR"``."""
+    return f"{format_amount(minor, currency)} {currency}"
 
 
-def decimals(currency: str) -> int:
-    """Return how many decimals the currency has."""
-    return DECIMALS.get(currency, 2)
+def _with_point(minor: int, currency: str, grouping: str) -> str:
+    places = decimals(currency)
+    units, rest = divmod(abs(minor), 10**places)
+    sign = "-" if minor < 0 else ""
+    fraction = f".{rest:0{places}d}" if places else ""
+    return f"{sign}{units:{grouping}d}{fraction}"
 
 
 def _as_integers(weights: Sequence[float]) -> list[int]:
-    """Return integers in exactly the same proportion: floats are fractions of powers of two."""
-    fractions = [float(weight).as_integer_ratio() for weight in weights]
-    scale = max((denominator for _, denominator in fractions), default=1)
-    return [numerator * (scale // denominator) for numerator, denominator in fractions]
+    """Return integers in exactly the same proportion as the weights."""
+    pairs = []
+    for position, weight in enumerate(weights):
+        if not 0 <= weight < math.inf:  # not a number fails this too
+            raise InputError(f"weight {position + 1} is {weight}: weights must be 0 or more")
+        pairs.append(weight.as_integer_ratio())
+    scale = math.lcm(*{denominator for _, denominator in pairs})
+    return [numerator * (scale // denominator) for numerator, denominator in pairs]
 
 
-def _tie(key: str, position: int) -> bytes:
-    return hashlib.sha256(f"{key}\x1f{position}".encode()).digest()
+def _first(
+    count: int, remainders: Sequence[int], whole: Sequence[int], tie_key: str
+) -> Iterable[int]:
+    """Return the ``count`` positions with the largest remainders."""
+    if count == 0:
+        return []
+    # only the remainder at the edge can be contested, and only its positions need to be hashed
+    edge = sorted(remainders, reverse=True)[count - 1]
+    sure = [i for i, remainder in enumerate(remainders) if remainder > edge]
+    contested = [i for i, remainder in enumerate(remainders) if remainder == edge]
+    keyed = hashlib.sha256(f"{tie_key}\x1f".encode())
+    contested.sort(key=lambda i: _tie(keyed, i))
+    contested.sort(key=lambda i: whole[i], reverse=True)  # stable: equal weights stay as drawn
+    return sure + contested[: count - len(sure)]
+
+
+def _tie(keyed: "hashlib._Hash", position: int) -> bytes:
+    state = keyed.copy()
+    state.update(b"%d" % position)
+    return state.digest()

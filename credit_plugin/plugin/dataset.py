@@ -61,11 +61,14 @@ class ContributorsDataset(Dataset):
     Args:
         source: Where it comes from.
         name: Name in the UI.
+        digest: Computed from the data by default.
     """
 
-    def __init__(self, source: ContributorsSource, name: str | None = None) -> None:
+    def __init__(
+        self, source: ContributorsSource, name: str | None = None, digest: str | None = None
+    ) -> None:
         self.data = source.load()
-        super().__init__(source=source, name=name or self.data.name)
+        super().__init__(source=source, name=name or self.data.name, digest=digest)
 
     def _compute_digest(self) -> str:
         return str(self.data.digest()[:36])
@@ -92,7 +95,11 @@ class ContributorsDataset(Dataset):
 
 
 def from_contributors(
-    source: str, path: str | None = None, image_size: int = 16, name: str | None = None
+    source: str,
+    path: str | None = None,
+    image_size: int = 16,
+    name: str | None = None,
+    digest: str | None = None,
 ) -> ContributorsDataset:
     """Return a contributor dataset that ``mlflow.log_input`` takes.
 
@@ -101,5 +108,6 @@ def from_contributors(
         path: Folder of the images, for sources that read one.
         image_size: Height and width in pixels.
         name: Name in the UI; the source's own by default.
+        digest: Computed from the data by default.
     """
-    return ContributorsDataset(ContributorsSource(source, path, image_size), name)
+    return ContributorsDataset(ContributorsSource(source, path, image_size), name, digest)

@@ -18,6 +18,7 @@ from mlflow.tracking import MlflowClient
 from credit_plugin.tracking.flavors import diffusion, values
 
 CONTENT_TAG = "credit.content"
+MODEL_TAG = "credit.model_id"  # the store does not fill in a version's model_id
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,8 @@ class Registry:
             folder=folder,
         )
         version = str(info.registered_model_version)
+        # the content comes last: a version without it was interrupted and is not found again
+        self.client.set_model_version_tag(name, version, MODEL_TAG, str(info.model_id))
         self.client.set_model_version_tag(name, version, CONTENT_TAG, content)
         return PublishedModel(name, version, str(info.model_id))
 
@@ -145,5 +148,5 @@ class Registry:
             return None
         for version in versions:
             if version.tags.get(CONTENT_TAG) == content:
-                return PublishedModel(name, str(version.version), str(version.model_id or ""))
+                return PublishedModel(name, str(version.version), version.tags[MODEL_TAG])
         return None

@@ -100,9 +100,10 @@ def test_three_registered_models_with_lineage(client, finished):
     assert version.tags["credit.pruned"] == "micro.pruned/1"
     pruned = client.get_model_version("micro.pruned", "1")
     full = client.get_model_version("micro.full", "1")
-    assert pruned.tags["credit.full_model_id"] == full.model_id
+    full_id = full.tags["credit.model_id"]
+    assert pruned.tags["credit.full_model_id"] == full_id
     prune_run = client.get_run(pruned.run_id)
-    assert [m.model_id for m in prune_run.inputs.model_inputs] == [full.model_id]
+    assert [m.model_id for m in prune_run.inputs.model_inputs] == [full_id]
 
 
 def test_models_come_back_from_the_registry_as_they_were(client, finished, monkeypatch):

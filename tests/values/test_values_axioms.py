@@ -204,7 +204,7 @@ def test_a_constant_added_to_every_utility_changes_no_value(estimator, seed, shi
 @MANY
 def test_additive_games_are_recovered_from_a_few_coalitions(estimator, seed, n):
     worths = np.random.default_rng(seed).normal(size=n)
-    rows = design(n, min(3 * n, 2**n), seed=seed)
+    rows = design(n, min(6 * n, 2**n), seed=seed)
     game = AdditiveGame(worths, base=2.0)
     assert values_of(rows, game(rows), estimator) == pytest.approx(worths, abs=1e-6)
 

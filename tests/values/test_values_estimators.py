@@ -78,15 +78,17 @@ def test_few_evaluations_of_many_players_stay_close_to_equal_shares():
     assert np.mean(ours) < np.mean(papers) / 5
 
 
-def test_sizes_at_which_few_are_seen_do_not_favour_those_who_are():
-    """Being seen alone when small coalitions are bad must not cost a player anything."""
-    n = 20
-    rows = design(n, 40, seed=0)
-    alone = rows[rows.sum(axis=1) == 1].any(axis=0)
-    assert 0 < alone.sum() < n, "some players are seen alone and others are not"
-    utilities = -np.exp(-rows.sum(axis=1) / 2.0)  # all players are the same
-    found = estimate(UtilityTable.from_arrays(rows, utilities), resamples=2).values
-    assert abs(found[alone].mean() - found[~alone].mean()) < 0.1 * found.sum() / n
+def test_who_happens_to_be_seen_at_a_size_is_not_charged_for_it():
+    """Small coalitions are bad, few of them are seen: nobody may lose by being in one of those."""
+    n, differences = 20, []
+    for seed in range(20):
+        rows = design(n, 60, seed=seed)
+        alone = rows[rows.sum(axis=1) == 1].any(axis=0)
+        assert 0 < alone.sum() < n, "some players are seen alone and others are not"
+        utilities = -np.exp(-rows.sum(axis=1) / 2.0)  # all players are the same
+        found = estimate(UtilityTable.from_arrays(rows, utilities), resamples=2).values
+        differences.append(found[alone].mean() - found[~alone].mean())
+    assert abs(np.mean(differences)) < 0.08 / n  # everybody deserves 1 / n
 
 
 def test_the_penalty_vanishes_without_noise_and_grows_with_it():

@@ -44,6 +44,9 @@ class DiffusionTask(Protocol):
     def noise(self, count: int, seed: int) -> Tensor:
         """Return the initial noise of ``count`` samples on the CPU."""
 
+    def check_sampling(self, sampling: SamplingSettings) -> None:
+        """Raise InputError if these settings cannot draw samples."""
+
     def sample(self, model: nn.Module, noise: Tensor, sampling: SamplingSettings) -> np.ndarray:
         """Denoise one batch of initial noise into uint8 images [n, H, W, C]."""
 

@@ -102,6 +102,10 @@ class DDPMTask:
         """Return standard normal noise [count, C p^2, H / p, W / p]."""
         return torch.randn((count, *self._shape), generator=torch.Generator().manual_seed(seed))
 
+    def check_sampling(self, sampling: SamplingSettings) -> None:
+        """Raise InputError if diffusers has no such scheduler."""
+        create_sampler(sampling.scheduler, dict(self._forward_process.config))
+
     @torch.inference_mode()
     def sample(self, model: nn.Module, noise: Tensor, sampling: SamplingSettings) -> np.ndarray:
         """Denoise [n, C p^2, H / p, W / p] into uint8 [n, H, W, C]."""
