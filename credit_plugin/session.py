@@ -4,6 +4,7 @@ Every phase is idempotent: it looks for what exists, makes what is missing, and 
 everything it has not been told yet. That one rule covers a first run, a resume and a repetition.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,7 @@ class Session:
         """Train the classifier and, if the utility needs it, the full model."""
         if not self.folders.reference.exists():
             steps = self.study.properties.classifier.steps
-            self._stage("reference", "classifier", steps)
+            self._stage("classifier", {"job": "reference"}, steps, "steps")
         if "full" in self.utility.needs:
             self._model_stage("train", "full", self.folders.full, self.study.diffusion.training)
 
@@ -158,42 +159,43 @@ class Session:
             for e in given_up
         )
 
-    def _stage(self, job: str, name: str, steps: int) -> Any:
+    def _stage(self, name: str, payload: Mapping[str, Any], units: int, unit: str) -> Any:
         """Run one job that uses all training threads, and return its result."""
-        self.display.phase(name, steps)
-        threads = self.study.execution.training_threads
+        self.display.phase(name, units, unit=unit)
         outcomes = self.engine.run(
             self.factory,
-            [Job(job, {"job": job})],
+            [Job(name, payload)],
             lambda _, done, total: self.display.update(done),
             workers=1,
-            threads=threads,
+            threads=self.study.execution.training_threads,
         )
-        outcome = next(iter(list(outcomes)))
+        (outcome,) = list(outcomes)
         if outcome.error is not None:
             raise StudyFailedError(f"{name} failed: {outcome.error}")
         self.display.finish()
-        return outcome
+        return outcome.result
 
     def _model_stage(self, role: str, kind: str, folder: Path, settings: Any) -> None:
         """Make a model unless it exists, and see that MLflow knows its run and its version."""
+        training = settings.finetuning if kind == "pruned" else settings
         if not folder.exists():
-            training = settings.finetuning if kind == "pruned" else settings
-            self._stage(role, f"{kind} model", training.steps)
-        config = read_config(folder)
-        facts = self.facts[kind] = config["facts"]
-        metrics = {f"property/{name}": value for name, value in facts["properties"].items()}
-        metrics |= {f"cost/{name}_seconds": value for name, value in facts["costs"].items()}
+            self._stage(f"{kind} model", {"job": role}, training.steps, "steps")
+        config, measured = read_config(folder), self._measured(kind)
+        made = config["facts"]
+        costs = {**made["costs"], **measured["costs"]}
+        self.facts[kind] = {"properties": measured["properties"], "costs": costs}
+        metrics = {f"property/{name}": value for name, value in measured["properties"].items()}
+        metrics |= {f"cost/{name}_seconds": value for name, value in costs.items()}
         metrics["parameters"] = config["parameters"]
         run_id = self.tracker.log_stage(
             role,
             folder.name,
             f"{kind} model",
-            params=_flat(settings.model_dump(mode="json")),
+            params=settings.model_dump(mode="json"),
             metrics=metrics,
-            curves={"loss/training": [(int(s), float(v)) for s, v in facts["losses"]]},
-            started=facts["finished"] - sum(facts["costs"].values()),
-            finished=facts["finished"],
+            curves={"loss/training": [(int(s), float(v)) for s, v in made["losses"]]},
+            started=made["finished"] - made["costs"]["training"],
+            finished=made["finished"],
         )
         full = self.published.get("full")
         self.published[kind] = self.tracker.publish_model(
@@ -204,7 +206,20 @@ class Session:
             metrics=metrics,
             full_model_id=full.model_id if full and kind != "full" else None,
         )
-        self.tracker.log_image(f"samples/{kind}", self.folders.previews / f"{folder.name}.png")
+        self.tracker.log_image(f"samples/{kind} model", self.folders.previews / f"{kind}.png")
+
+    def _measured(self, kind: str) -> dict[str, Any]:
+        """Return a model's own properties, measured once for each table as coalitions are."""
+        path = self.folders.table / f"{kind}.json"
+        if not path.exists():
+            payload = {"job": "measure", "model": kind}
+            samples = self.study.sampling.samples
+            result = self._stage(f"{kind} samples", payload, samples, "images")
+            partial = path.with_suffix(".partial")
+            partial.write_text(json.dumps(result), "utf-8")
+            partial.replace(path)
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return found
 
     def _key(self, planned: PlannedEvaluation) -> str:
         return self.folders.coalition_key(planned.coalition, planned.repeat)
@@ -299,11 +314,3 @@ class Session:
         first = min(borders + self.dataset.n_contributors, len(self.plan))
         steps = np.linspace(first, len(self.plan), CONVERGENCE_STEPS)
         return sorted({round(step) for step in steps[:-1]})
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = f"{prefix}{key}"
-        flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
-    return flat

@@ -76,17 +76,20 @@ def design(
             f"contributors; use {2**n_players} or less"
         )
     function = _DESIGNS[kind]
-    known = [
-        p.name for p in signature(function).parameters.values() if p.kind == Parameter.KEYWORD_ONLY
-    ]
-    for option in options:
-        if option not in known:
-            allowed = f"its options are {', '.join(known)}" if known else "it has none"
-            raise InputError(f"{option}: not an option of design {kind}; {allowed}")
+    _check_options(kind, function, options)
     rows = np.zeros((budget, n_players), dtype=bool)
     rows[1] = True
     rows[2:] = function(n_players, budget - 2, seed, **options)
     return rows
+
+
+def _check_options(kind: str, function: Design, options: dict[str, Any]) -> None:
+    parameters = signature(function).parameters.values()
+    known = [p.name for p in parameters if p.kind == Parameter.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            allowed = f"its options are {', '.join(known)}" if known else "it has none"
+            raise InputError(f"{option}: not an option of design {kind}; {allowed}")
 
 
 def _import_all() -> None:

@@ -18,6 +18,9 @@ from credit_plugin.errors import InputError
 from credit_plugin.game.coalitions import distinct_rows, to_bits
 from credit_plugin.game.table_csv import COLUMNS, read_rows, write_rows
 
+# these do not survive a CSV that other programs read and write
+_UNSAFE = frozenset("\r\n\0\ufeff")
+
 
 @dataclass(frozen=True, eq=False)
 class UtilityTable:
@@ -188,6 +191,9 @@ class UtilityTable:
             raise InputError(f"contributors: {n} found; values need at least two")
         if len(set(names)) < n or set(names) & set(COLUMNS):
             raise InputError(f"contributors: names must differ, and not be {', '.join(COLUMNS)}")
+        for name in dict.fromkeys((*names, *self.properties)):
+            if not name.strip() or set(name) & _UNSAFE:
+                raise InputError(f"{name!r}: a name must not be blank nor hold line breaks")
         for name in ("utilities", "properties", "seeds", "repeats"):
             if np.shape(getattr(self, name)) != (m,):
                 raise InputError(f"{name}: {np.shape(getattr(self, name))} for {m} coalitions")

@@ -11,8 +11,8 @@ from credit_plugin.game import UtilityTable
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
 NAMES = st.text(
-    st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00\ufeff"), min_size=1
-).filter(lambda name: name not in ("property", "utility", "seed", "repeat"))
+    st.characters(blacklist_categories=("Cs",), blacklist_characters="\r\n\x00\ufeff"), min_size=1
+).filter(lambda name: name.strip() and name not in ("property", "utility", "seed", "repeat"))
 
 
 @st.composite
@@ -138,6 +138,8 @@ def test_files_that_are_no_text_or_not_there(tmp_path):
         ([[0, 1]], [np.nan], None, "utility: row 1 is nan"),
         ([[0, 1]], [1], ("a", "a"), "names must differ"),
         ([[0, 1]], [1], ("a", "seed"), "names must differ"),
+        ([[0, 1]], [1], ("a", "b\r"), "'b.*': a name must not be blank nor hold line breaks"),
+        ([[0, 1]], [1], ("a", " "), "a name must not be blank"),
         ([[0, 1]], [1], ("a",), "1 names for 2 columns"),
     ],
 )

@@ -7,16 +7,14 @@ engine that forks its workers from a warmed process imports it there once.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from credit_plugin.config import Study
-from credit_plugin.diffusion.pruning import count_parameters, prune
+from credit_plugin.config import Study, TrainingSettings
+from credit_plugin.diffusion.pruning import prune
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.storage import LoadedModel, save_model_folder
-from credit_plugin.diffusion.training import Trainer, TrainingResult
+from credit_plugin.diffusion.training import Trainer
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.utilities import Report, Stopwatch, get_utility
 from credit_plugin.game.utilities.workbench import Workbench
@@ -56,72 +54,61 @@ def _reference(bench: Workbench, payload: Mapping[str, Any], report: Report) -> 
 
 
 def _train(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    study, folders = bench.study, bench.folders
-    clock = Stopwatch()
+    study = bench.study
     seed = derive_seed(study.seed, "full", "training")
-    trainer = Trainer(bench.task, bench.untrained(seed), study.diffusion.training, seed)
-    result = trainer.run(
-        bench.all_examples,
-        report,
-        folders.full.with_suffix(".checkpoint"),
-        study.execution.checkpoint_seconds,
-    )
-    clock.lap("training")
-    loaded = LoadedModel(bench.task, trainer.model, study.sampling)
-    loaded.facts = _describe(bench, trainer.model, result, folders.full.name, clock)
-    save_model_folder(loaded, folders.full)
-    folders.full.with_suffix(".checkpoint").unlink(missing_ok=True)
-    return loaded.facts
+    loaded = LoadedModel(bench.task, bench.untrained(seed), study.sampling)
+    return _fit(bench, loaded, study.diffusion.training, bench.folders.full, seed, report)
 
 
 def _prune(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    study, folders = bench.study, bench.folders
-    clock = Stopwatch()
-    model = bench.copy_of(bench.full)
+    study, model = bench.study, bench.copy_of(bench.full)
+    method, ratio = study.pruning.method, study.pruning.ratio
     seed = derive_seed(study.seed, "pruned", "pruning")
-    history = prune(
-        bench.task, model, study.pruning.method, study.pruning.ratio, bench.all_examples, seed
-    )
-    seed = derive_seed(study.seed, "pruned", "training")
-    trainer = Trainer(bench.task, model, study.pruning.finetuning, seed)
-    result = trainer.run(
-        bench.all_examples,
-        report,
-        folders.pruned.with_suffix(".checkpoint"),
-        study.execution.checkpoint_seconds,
-    )
-    clock.lap("training")
+    history = prune(bench.task, model, method, ratio, bench.all_examples, seed)
     loaded = LoadedModel(bench.task, model, study.sampling, history)
-    loaded.facts = _describe(bench, model, result, folders.pruned.name, clock)
-    save_model_folder(loaded, folders.pruned)
-    folders.pruned.with_suffix(".checkpoint").unlink(missing_ok=True)
+    seed = derive_seed(study.seed, "pruned", "training")
+    return _fit(bench, loaded, study.pruning.finetuning, bench.folders.pruned, seed, report)
+
+
+def _fit(
+    bench: Workbench,
+    loaded: LoadedModel,
+    settings: TrainingSettings,
+    folder: Path,
+    seed: int,
+    report: Report,
+) -> dict[str, Any]:
+    """Train a model on everybody's data, with checkpoints, and save it to ``folder``."""
+    checkpoint = folder.with_suffix(".checkpoint")
+    trainer = Trainer(bench.task, loaded.model, settings, seed)
+    every = bench.study.execution.checkpoint_seconds
+    result = trainer.run(bench.all_examples, report, checkpoint, every)
+    costs = {"training": result.seconds}
+    loaded.facts = {"losses": result.losses, "costs": costs, "finished": time.time()}
+    save_model_folder(loaded, folder)
+    checkpoint.unlink(missing_ok=True)
     return loaded.facts
+
+
+def _measure(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    loaded: LoadedModel = getattr(bench, payload["model"])
+    clock = Stopwatch()
+    images = sample_images(bench.task, loaded.model, bench.noise(0), bench.study.sampling, report)
+    clock.lap("sampling")
+    properties = bench.measure(images)
+    bench.save_preview(payload["model"], images)
+    clock.lap("measuring")
+    return {"properties": properties, "costs": clock.seconds}
 
 
 def _evaluate(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     return get_utility(bench.study.game.utility).evaluate(bench, payload, report)
 
 
-def _describe(
-    bench: Workbench, model: torch.nn.Module, result: TrainingResult, name: str, clock: Stopwatch
-) -> dict[str, Any]:
-    images: np.ndarray = sample_images(bench.task, model, bench.noise(0), bench.study.sampling)
-    clock.lap("sampling")
-    properties = bench.measure(images)
-    bench.save_preview(name, images)
-    clock.lap("measuring")
-    return {
-        "properties": properties,
-        "parameters": count_parameters(model),
-        "losses": result.losses,
-        "costs": {**clock.seconds, "training": result.seconds},
-        "finished": time.time(),
-    }
-
-
 JOBS: dict[str, Callable[[Workbench, Mapping[str, Any], Report], dict[str, Any]]] = {
     "reference": _reference,
     "train": _train,
     "prune": _prune,
+    "measure": _measure,
     "evaluate": _evaluate,
 }
