@@ -243,11 +243,10 @@ class StudyTracker:
         self.client.set_tag(self.parent_run_id, "mlflow.note.content", note)
 
     def close_orphans(self) -> None:
-        """End children that a kill left RUNNING and that nothing completed since."""
-        for key, (run_id, status) in self._children.items():
-            if status == "RUNNING":
-                self.client.set_terminated(run_id, "KILLED")
-                self._children[key] = (run_id, "KILLED")
+        """End children that a kill or Ctrl-C left RUNNING and that nothing completed since."""
+        for child in children_of(self.client, self.experiment_id, self.parent_run_id):
+            if child.info.status == "RUNNING":
+                self.client.set_terminated(child.info.run_id, "KILLED")
 
     def finish(self, status: str) -> None:
         """End the study's run as FINISHED, FAILED or KILLED."""
