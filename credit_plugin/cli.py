@@ -4,6 +4,7 @@ Exit codes: 0 success, 1 the work failed, 2 the input cannot be used (one line f
 130 interrupted after everything finished was saved.
 """
 
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -80,7 +81,19 @@ def main() -> None:
     """
 
 
-def _phase_command(name: str, until: str, summary: str, example: str) -> click.Command:
+def _phase_command(
+    name: str, until: str, summary: str, example: str, shortcuts: dict[str, str]
+) -> click.Command:
+    """Return the command that runs a study to the end of a phase.
+
+    Args:
+        name: Of the command.
+        until: Last phase.
+        summary: First lines of its help.
+        example: Command line shown in its help.
+        shortcuts: Options of its own and the settings that they stand for.
+    """
+
     def run_phase(
         preset: str | None,
         config: str | None,
@@ -89,14 +102,16 @@ def _phase_command(name: str, until: str, summary: str, example: str) -> click.C
         tracking_uri: str | None,
         experiment: str | None,
         workdir: Path,
+        **given: str,
     ) -> None:
         from credit_plugin.config import load_study
         from credit_plugin.study import run_study
         from credit_plugin.summary import print_summary
 
-        study = load_study(preset or None, config or None, (*_split(overrides), *settings))
+        own = [f"{shortcuts[option]}={value}" for option, value in given.items() if value]
+        chosen = (*_split(overrides), *settings, *own)
         result = run_study(
-            study,
+            load_study(preset or None, config or None, chosen),
             until=until,
             workdir=workdir,
             tracking_uri=tracking_uri or None,
@@ -105,38 +120,59 @@ def _phase_command(name: str, until: str, summary: str, example: str) -> click.C
         print_summary(result, tracking_uri or None)
 
     run_phase.__doc__ = f"{summary}\n\n\b\nExample:\n  {example}"
-    return click.command(name=name)(study_options(run_phase))
+    command: Callable[..., None] = run_phase
+    for option, setting in shortcuts.items():
+        command = click.option(f"--{option}", default="", help=f"Short for --set {setting}.")(
+            command
+        )
+    return click.command(name=name)(study_options(command))
 
 
-for _name, _until, _summary, _example in (
+for _name, _until, _summary, _example, _shortcuts in (
     (
         "run",
         "report",
         "Run a whole study, or go on with it: train, prune, coalitions, values, report.",
         "credit run --preset designers --set compensation.pool=5000",
+        {},
     ),
-    ("train", "train", "Train the full model of a study.", "credit train --preset digits"),
-    ("prune", "prune", "Prune the full model and let it recover.", "credit prune --preset digits"),
+    (
+        "train",
+        "train",
+        "Train the full model of a study.",
+        "credit train --preset digits",
+        {},
+    ),
+    (
+        "prune",
+        "prune",
+        "Prune the full model and let it recover.",
+        "credit prune --preset digits --ratio 0.4",
+        {"ratio": "pruning.ratio"},
+    ),
     (
         "coalitions",
         "coalitions",
         "Evaluate the coalitions that a study still lacks.",
-        "credit coalitions --preset digits --set game.budget=64",
+        "credit coalitions --preset digits --budget 64",
+        {"budget": "game.budget"},
     ),
     (
         "values",
         "values",
         "Estimate the contributors' values from the coalitions.",
-        "credit values --preset digits --set values.estimator=kernelshap_paper",
+        "credit values --preset digits --estimator kernelshap_paper",
+        {"estimator": "values.estimator"},
     ),
     (
         "report",
         "report",
         "Write and publish the compensation report.",
-        "credit report --preset digits --set compensation.currency=USD",
+        "credit report --preset digits --pool 2500 --currency USD",
+        {"pool": "compensation.pool", "currency": "compensation.currency"},
     ),
 ):
-    main.add_command(_phase_command(_name, _until, _summary, _example))
+    main.add_command(_phase_command(_name, _until, _summary, _example, _shortcuts))
 
 
 @main.command()
@@ -205,8 +241,6 @@ def doctor(tracking_uri: str | None) -> None:
 
 def _split(overrides: str) -> list[str]:
     """Split ``a.b=c d=e`` at spaces that start another override."""
-    import re
-
     return [part for part in re.split(r"\s+(?=[A-Za-z_][\w.]*=)", overrides.strip()) if part]
 
 
