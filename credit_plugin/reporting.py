@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 from credit_plugin.compensation.plots import convergence_plot, values_plot
+from credit_plugin.compensation.rendering import escape_markdown
 from credit_plugin.compensation.report import ReportInputs, write_report
-from credit_plugin.game.coalitions import to_bits
+from credit_plugin.compensation.wording import baseline_words
 
 if TYPE_CHECKING:
     from credit_plugin.session import Session
@@ -29,11 +30,13 @@ def publish_report(session: "Session") -> Path:
     headline = session.estimates[session.study.properties.headline]
     write_report(_inputs(session), folders.report)
     tracker.log_artifacts(folders.report)
-    tracker.log_figure(values_plot(headline), "plots/values.png")
+    baseline = baseline_words(session.study.game.baseline)
+    tracker.log_figure(values_plot(headline, baseline), "plots/values.png")
     steps = [step for step, _ in session.convergence]
     history = np.array([values.values for _, values in session.convergence])
     if steps:
-        tracker.log_figure(convergence_plot(steps, history, headline), "plots/convergence.png")
+        figure = convergence_plot(steps, history, headline, baseline=baseline)
+        tracker.log_figure(figure, "plots/convergence.png")
     _log_pictures(session, headline)
     session.published["values"] = tracker.publish_values(
         folders.report,
@@ -88,21 +91,26 @@ def _baselines(session: "Session") -> dict[str, float]:
 
 
 def _log_pictures(session: "Session", headline: "ContributorValues") -> None:
-    """Log samples of coalitions with everybody, without the top contributor, and with it alone."""
+    """Log samples of three coalitions: everybody, and the top contributor left out and alone.
+
+    A design need not hold the last two; the largest evaluated coalition without the top
+    contributor and the smallest one with it stand for them.
+    """
     top = int(np.argmax(headline.values))
+    evaluated = [e.coalition for e in session.evaluations() if e.ok and e.repeat == 0]
+    without = [bits for bits in evaluated if bits[top] == "0"]
+    including = [bits for bits in evaluated if bits[top] == "1"]
     n = len(headline.contributors)
-    everybody = np.ones(n, bool)
-    without, alone = everybody.copy(), ~everybody
-    without[top], alone[top] = False, True
-    wanted = {
-        "samples/coalition everybody": everybody,
-        "samples/coalition without the top contributor": without,
-        "samples/coalition top contributor alone": alone,
+    chosen = {
+        "everybody": "1" * n,
+        "without the top contributor": max(without, key=lambda bits: bits.count("1")),
+        "top contributor": min(including, key=lambda bits: bits.count("1")),
     }
-    for key, mask in wanted.items():
-        path = session.folders.previews / f"{session.folders.coalition_key(to_bits(mask), 0)}.png"
+    for what, bits in chosen.items():
+        path = session.folders.previews / f"{session.folders.coalition_key(bits, 0)}.png"
+        members = bits.count("1")
         if path.exists():
-            session.tracker.log_image(key, path)
+            session.tracker.log_image(f"samples/coalition {what} - {members} of {n}", path)
 
 
 def _thumbnails(session: "Session") -> dict[str, bytes]:
@@ -144,7 +152,7 @@ def _story(session: "Session", headline: "ContributorValues") -> str:
     top = [headline.contributors[i] for i in ranked[:3]]
     shares = headline.shares()
     named = ", ".join(
-        f"**{_escape(c)}** {shares[i]:.0%}" for c, i in zip(top, ranked, strict=False)
+        f"**{escape_markdown(c)}** {shares[i]:.0%}" for c, i in zip(top, ranked, strict=False)
     )
     lost = f" {len(session.lost())} evaluations were lost." if session.lost() else ""
     links = " · ".join(
@@ -159,7 +167,3 @@ def _story(session: "Session", headline: "ContributorValues") -> str:
         "and intervals: artifact `report.html`; values: `values.csv`.\n\n"
         f"Models: {links}"
     )
-
-
-def _escape(text: str) -> str:
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~&" else c for c in text)

@@ -1,147 +1,257 @@
 """Figures of values: who, how sure, and how the estimate settled.
 
-Figures are made without pyplot's global state. Colours are from Okabe and Ito's palette, which
-colour-blind readers can tell apart.
+Figures are made without pyplot's global state, so that any thread can make them and none has to be
+closed. Colours are Okabe and Ito's, which colour-blind readers can tell apart; what a colour says
+is also said by place or by a filled and a hollow mark. Names are never read as mathematics.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
+from credit_plugin.compensation.ranking import kind_of, two_ends
+from credit_plugin.compensation.wording import decimals_for, fixed, percent, property_words
 from credit_plugin.values import ContributorValues
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#9A9A9A"
-LINES = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MOST_BARS = 40
-DPI = 160
+DPI = 200
+INK, SOFT, FAINT, PALE = "#1B222A", "#56616D", "#B4BCC4", "#E7EBEF"
+BLUE, ORANGE = "#0072B2", "#D55E00"
+LINES = (BLUE, ORANGE, "#009E73", "#CC79A7", "#B58900", "#56B4E9")
+_FACE = {"sure": (BLUE, BLUE), "open": ("white", BLUE), "below": (ORANGE, ORANGE)}
+_KEY = {
+    "sure": "surely helped",
+    "open": "helped, but the interval reaches 0",
+    "below": "did not help",
+}
+_LINE_HEIGHT = 1.35  # of the letters' size
 
 
-def values_plot(values: ContributorValues) -> Figure:
-    """Return a ranking of contributors with intervals, the highest on top.
+def values_plot(values: ContributorValues, baseline: str = "") -> Figure:
+    """Return a ranking of contributors with intervals and shares, the highest on top.
 
     Of more than 40 contributors the 20 highest and the 20 lowest are shown.
+
+    Args:
+        values: Values of one property.
+        baseline: What v(empty) was measured on, in words; printed with the values.
     """
-    what = values.property.replace("_", " ")
-    order = np.argsort(-values.values, kind="stable")
-    left_out = max(0, len(order) - MOST_BARS)
-    if left_out:
-        order = np.concatenate([order[: MOST_BARS // 2], order[-MOST_BARS // 2 :]])
-    figure = Figure(figsize=(8, 1.4 + 0.34 * len(order)), dpi=DPI, layout="constrained")
+    top, bottom = two_ends(np.argsort(-values.values, kind="stable"))
+    order, left_out = np.concatenate([top, bottom]), len(values.values) - len(top) - len(bottom)
+    # a row of its own says what is left out between the two ends
+    places = np.concatenate([np.arange(len(top)), len(top) + 1 + np.arange(len(bottom))])
+    height = 1.75 + 0.29 * (int(places[-1]) + 1)
+    figure = Figure(figsize=(8.4, height), dpi=DPI, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
-    places = np.arange(len(order))
-    for place, i in zip(places, order, strict=True):
-        value = values.values[i]
-        colour = BLUE if value > 0 else ORANGE
-        axes.plot(
-            [values.ci_low[i], values.ci_high[i]], [place, place], color=colour, lw=2.2, alpha=0.45
-        )
-        axes.plot(value, place, "o", color=colour, ms=6)
-    _annotate_shares(axes, values, order)
-    axes.axvline(0, color="#444444", lw=0.9)
-    axes.set_yticks(places, [_short(values.contributors[i]) for i in order])
-    axes.set_ylim(len(order) - 0.4, -0.6)
-    axes.set_xlabel(f"value: contribution to {what}")
-    note = f"  ({left_out} in the middle left out)" if left_out else ""
-    axes.set_title(
-        f"Who made {what}, with {values.confidence:.0%} intervals{note}",
-        loc="left",
-        fontsize=11,
-        fontweight="bold",
-    )
-    _plain(axes)
-    axes.grid(axis="x", color="#E4E4E4", lw=0.8)
-    axes.set_axisbelow(True)
+    axes.axvline(0, color=INK, lw=0.9, zorder=1)
+    kinds = [kind_of(values.values[i], values.ci_low[i]) for i in order]
+    for place, i, kind in zip(places, order, kinds, strict=True):
+        _draw_row(axes, float(place), values, int(i), kind)
+    _write_shares(axes, places, order, values.shares())
+    if left_out:
+        text = f"… {left_out} contributors in the middle are not shown"
+        axes.text(0.5, len(top), text, transform=axes.get_yaxis_transform(), **_soft("center"))
+    axes.set_yticks(places)
+    axes.set_yticklabels([_short(values.contributors[i]) for i in order], parse_math=False)
+    axes.set_ylim(places[-1] + 0.6, -0.6)
+    words = property_words(values.property)
+    label = f"value: what each contributor added to the {words.name}"
+    axes.set_xlabel(_literal(label), color=SOFT)
+    _tidy(axes, "x")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    _title(figure, words.question, _subtitle(values, baseline))
+    _write_key(figure, [kind for kind in _KEY if kind in kinds])
     return figure
 
 
 def convergence_plot(
-    steps: Sequence[int], history: np.ndarray, final: ContributorValues, named: int = 6
+    steps: Sequence[int],
+    history: np.ndarray,
+    final: ContributorValues,
+    named: int = len(LINES),
+    baseline: str = "",
 ) -> Figure:
-    """Return how values settled as evaluations came in.
+    """Return how values settled as measurements came in.
 
     Args:
         steps: Numbers of evaluations, increasing, length k.
-        history: Values after each of them [k, n].
+        history: float [k, n], values after each of them.
         final: The values in the end.
-        named: How many of the highest are coloured and named.
+        named: How many of the highest are coloured and named, at most 6.
+        baseline: What v(empty) was measured on, in words; printed with the values.
     """
-    figure = Figure(figsize=(8, 4.4), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(8.4, 4.6), dpi=DPI, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     end = int(final.diagnostics.get("evaluations", steps[-1]))
-    across = [*steps, end] if end > steps[-1] else list(steps)
-    lines = np.vstack([history, final.values]) if end > steps[-1] else history
+    later = end > steps[-1]
+    across = np.array([*steps, end] if later else steps)
+    lines = np.vstack([history, final.values]) if later else np.asarray(history)
     order = np.argsort(-final.values, kind="stable")
-    for i in order[named:]:
-        axes.plot(across, lines[:, i], color=GREY, lw=1, alpha=0.6)
-    top = order[:named]
+    top, others = order[: min(named, len(LINES))], order[min(named, len(LINES)) :]
+    axes.axhline(0, color=INK, lw=0.9, zorder=1)
+    for i in others:
+        axes.plot(across, lines[:, i], color=FAINT, lw=1, zorder=2)
     for colour, i in zip(LINES, top, strict=False):
-        axes.plot(across, lines[:, i], color=colour, lw=2)
-    axes.axhline(0, color="#444444", lw=0.9)
-    _label_ends(axes, lines[-1, top], [_short(final.contributors[i]) for i in top], across[-1])
-    axes.set_xlabel("evaluated coalitions, repeats included")
-    axes.set_ylabel("value")
-    axes.set_title(
-        "How the values settled: the highest named, the others grey",
-        loc="left",
-        fontsize=11,
-        fontweight="bold",
+        axes.plot(across, lines[:, i], color=colour, lw=2.2, zorder=3, solid_capstyle="round")
+        axes.plot(across[-1], lines[-1, i], "o", color=colour, ms=5, zorder=4)
+    span = float(across[-1] - across[0]) or 1.0
+    axes.set_xlim(across[0] - 0.02 * span, across[-1] + 0.02 * span)
+    axes.set_xlabel("measurements of coalitions, repeats included", color=SOFT)
+    axes.set_ylabel("value", color=SOFT)
+    steps_of_ticks = [1, 2, 2.5, 5, 10]
+    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=steps_of_ticks, integer=True))
+    _tidy(axes, "y")
+    rest = f"; the other {len(others)} are grey" if len(others) else ""
+    _title(
+        figure,
+        "How the values settled while measurements came in",
+        f"The {len(top)} highest contributors to the {property_words(final.property).name} are "
+        f"named{rest}. {_borders(final, baseline)}",
     )
-    _plain(axes)
+    names = [f"{_short(final.contributors[i])}  {percent(final.shares()[i])}" for i in top]
+    _label_ends(figure, axes, lines[-1, top], names)
     return figure
 
 
-def _annotate_shares(axes: Axes, values: ContributorValues, order: np.ndarray) -> None:
-    shares = values.shares()
-    low, high = float(values.ci_low[order].min()), float(values.ci_high[order].max())
-    room = max(high - low, 1e-12)
-    axes.set_xlim(min(low, 0) - 0.04 * room, high + 0.16 * room)
-    for place, i in enumerate(order):
-        axes.annotate(
-            f"{shares[i]:.1%}",
-            (high + 0.15 * room, place),
-            ha="right",
-            va="center",
-            fontsize=9,
-            color="#333333" if shares[i] > 0 else GREY,
+def spread(heights: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Move labels apart as little as is needed.
+
+    Args:
+        heights: float [k], where the labels would like to be.
+        gap: Least distance between two of them.
+        low: Lowest place allowed.
+        high: Highest place; if labels do not fit, those in excess stand below ``low``.
+
+    Returns:
+        float [k], in the same order as the heights wherever these differ.
+    """
+    order = np.argsort(-heights, kind="stable")
+    placed = heights[order].astype(float)
+    # clusters of touching labels share the place of their mean (pool adjacent violators)
+    wanted = placed + gap * np.arange(len(placed))
+    blocks: list[list[float]] = []
+    for height in wanted:
+        blocks.append([height, 1.0])
+        while len(blocks) > 1 and blocks[-1][0] > blocks[-2][0]:
+            mean, count = blocks.pop()
+            before, more = blocks.pop()
+            total = count + more
+            blocks.append([(mean * count + before * more) / total, total])
+    settled = np.repeat([mean for mean, _ in blocks], [int(count) for _, count in blocks])
+    lowest, highest = low + gap * (len(placed) - 1), high
+    settled = np.minimum(np.maximum(settled, lowest), highest)
+    result = np.empty(len(placed))
+    result[order] = settled - gap * np.arange(len(placed))
+    return result
+
+
+def _draw_row(axes: Axes, place: float, values: ContributorValues, i: int, kind: str) -> None:
+    face, edge = _FACE[kind]
+    interval = (float(values.ci_low[i]), float(values.ci_high[i]))
+    axes.plot(
+        interval, (place, place), color=edge, lw=4, alpha=0.32, solid_capstyle="round", zorder=2
+    )
+    axes.plot(float(values.values[i]), place, "o", mfc=face, mec=edge, mew=1.6, ms=6.5, zorder=3)
+
+
+def _write_shares(axes: Axes, places: np.ndarray, order: np.ndarray, shares: np.ndarray) -> None:
+    beside = axes.get_yaxis_transform()
+    for place, i in zip(places, order, strict=True):
+        colour = INK if shares[i] > 0 else FAINT
+        text = percent(shares[i])
+        axes.text(
+            1.075, place, text, transform=beside, ha="right", va="center", color=colour, size=9
         )
-    axes.annotate(
-        "share",
-        (high + 0.15 * room, -0.75),
-        ha="right",
-        va="bottom",
-        fontsize=8,
-        color="#555555",
-        annotation_clip=False,
+    axes.text(1.075, -0.75, "share", transform=beside, ha="right", va="bottom", color=SOFT, size=9)
+
+
+def _label_ends(figure: Figure, axes: Axes, heights: np.ndarray, names: Sequence[str]) -> None:
+    """Write names at the lines' ends, apart from each other, with a thread where they moved."""
+    size = 9.5
+    labels = []
+    for k, name in enumerate(names):
+        labels.append(
+            axes.annotate(
+                name,
+                (1.0, heights[k]),
+                xycoords=axes.get_yaxis_transform(),
+                xytext=(1.03, heights[k]),
+                textcoords=axes.get_yaxis_transform(),
+                va="center",
+                size=size,
+                color=LINES[k],
+                annotation_clip=False,
+                parse_math=False,
+                arrowprops={"arrowstyle": "-", "color": LINES[k], "lw": 0.8, "alpha": 0.6},
+            )
+        )
+    figure.draw_without_rendering()  # labels have made room for themselves: heights are known
+    low, high = axes.get_ylim()
+    points = axes.get_window_extent().height * 72 / figure.dpi
+    gap = size * _LINE_HEIGHT * (high - low) / points
+    for label, height in zip(labels, spread(heights, gap, low, high), strict=True):
+        label.set_position((1.03, height))
+
+
+def _write_key(figure: Figure, kinds: Sequence[str]) -> None:
+    marks = [
+        Line2D([], [], marker="o", ls="", ms=6, mfc=_FACE[k][0], mec=_FACE[k][1], mew=1.5)
+        for k in kinds
+    ]
+    figure.legend(
+        marks,
+        [_KEY[k] for k in kinds],
+        loc="outside lower center",
+        ncols=len(kinds),
+        frameon=False,
+        fontsize=9,
+        labelcolor=SOFT,
+        handletextpad=0.2,
     )
 
 
-def _label_ends(axes: Axes, heights: np.ndarray, names: list[str], right: float) -> None:
-    """Write names at the lines' ends, pushed apart where they would overlap."""
-    low, high = axes.get_ylim()
-    gap = (high - low) * 0.055
-    placed = high + gap
-    for k in np.argsort(-heights):
-        placed = min(heights[k], placed - gap)
-        axes.annotate(
-            names[k],
-            (right, placed),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            color=LINES[k % len(LINES)],
-            annotation_clip=False,
-        )
+def _subtitle(values: ContributorValues, baseline: str) -> str:
+    return f"Estimates with {values.confidence:.0%} intervals. {_borders(values, baseline)}"
 
 
-def _plain(axes: Axes) -> None:
+def _borders(values: ContributorValues, baseline: str) -> str:
+    digits = decimals_for([values.v_empty, values.v_full])
+    named = f" ({baseline})" if baseline else ""
+    return (
+        f"Baseline v(∅) = {fixed(values.v_empty, digits)}{named}, "
+        f"everybody v(N) = {fixed(values.v_full, digits)}."
+    )
+
+
+def _title(figure: Figure, title: str, subtitle: str) -> None:
+    figure.suptitle(_literal(title), x=0.012, ha="left", size=13, weight="bold", color=INK)
+    axes = figure.axes[0]
+    axes.set_title(_literal(subtitle), loc="left", size=9.5, color=SOFT, pad=16, wrap=True)
+
+
+def _literal(text: str) -> str:
+    """Return text without mathematics; measuring lines to wrap them ignores ``parse_math``."""
+    return text.replace("$", r"\$")
+
+
+def _tidy(axes: Axes, grid: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(labelsize=9.5, colors=SOFT)
+    axes.tick_params(axis="y", labelcolor=INK if grid == "x" else SOFT)
+    axes.grid(axis="x" if grid == "x" else "y", color=PALE, lw=0.9)
+    axes.set_axisbelow(True)
 
 
-def _short(name: str, most: int = 28) -> str:
-    # a dollar sign would start mathematics
-    shortened = name if len(name) <= most else name[: most - 1] + "…"
-    return shortened.replace("$", r"\$")
+def _soft(align: str) -> dict[str, Any]:
+    return {"ha": align, "va": "center", "color": SOFT, "size": 9, "style": "italic"}
+
+
+def _short(name: str, most: int = 30) -> str:
+    one_line = " ".join(name.split())
+    return one_line if len(one_line) <= most else one_line[: most - 1] + "…"

@@ -1,0 +1,178 @@
+"""What a report says, as plain data: shares, payouts, certainty and sensitivity.
+
+Payouts follow the values, clipped at 0 and renormalised; in measurements on games with known
+values this misallocated less than paying lower bounds or only significant values, so intervals are
+shown and not paid by. The payout by count of images stands beside it.
+
+Sensitivity to the baseline is not an approximation: v(empty) is replaced in the utility table and
+the same estimator runs again. (For the exact Shapley value a change of v(empty) by d changes each
+value by -d/n; estimators from a sample of coalitions follow this only roughly.)
+
+These facts are ``values.json``, and every rendering is made from them alone, so that HTML, Markdown
+and CSV cannot disagree.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from credit_plugin.compensation.inputs import ReportInputs
+from credit_plugin.compensation.payout import allocate, as_amount, pool_in_minor_units
+from credit_plugin.game.table import UtilityTable
+from credit_plugin.values import ContributorValues, estimate
+
+SCHEMA_VERSION = 1
+STATUS = "draft, not signed"
+_FEWEST_RESAMPLES = 2  # only the values are needed of a re-estimate, not its intervals
+
+
+def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
+    """Return everything that the report says, as data that JSON can hold.
+
+    Numbers that are not finite become None.
+    """
+    study, headline = inputs.study, inputs.headline
+    currency = study.compensation.currency
+    pool = pool_in_minor_units(study.compensation.pool, currency)
+    rows = _rows(inputs, pool, currency)
+    facts = {
+        "schema_version": SCHEMA_VERSION,
+        "status": STATUS,
+        "study": study.name,
+        "created": inputs.created.isoformat(),
+        "property": headline.property,
+        "direction": inputs.directions[headline.property],
+        "currency": currency,
+        "pool_minor": pool,
+        "paid_minor": sum(row["payout_minor"] for row in rows),
+        "baseline": study.game.baseline,
+        "v_empty": headline.v_empty,
+        "v_full": headline.v_full,
+        "confidence": headline.confidence,
+        "estimator": headline.estimator,
+        "diagnostics": dict(headline.diagnostics),
+        "certainty": _certainty(headline, inputs.table),
+        "rows": rows,
+        "baselines": _under_baselines(inputs, pool),
+        "properties": {name: v.to_json_dict() for name, v in inputs.values.items()},
+        "directions": dict(inputs.directions),
+        "full_model_properties": dict(inputs.full_model_properties),
+        "pruned_model_properties": dict(inputs.pruned_model_properties),
+        "dataset": inputs.dataset_name,
+        "dataset_digest": inputs.dataset_digest,
+        "models": dict(inputs.models),
+        "attribution": list(inputs.attribution),
+        "costs": dict(inputs.costs),
+        "lost": list(inputs.lost),
+        "versions": dict(inputs.versions),
+        "settings": study.model_dump(mode="json"),
+    }
+    return {key: _plain(value) for key, value in facts.items()}
+
+
+def payouts(shares: np.ndarray, pool: int, tie_key: str) -> list[int]:
+    """Return payouts in minor units that sum to the pool; nothing for anybody without a share."""
+    return allocate(shares.tolist(), pool, tie_key) if shares.any() else [0] * len(shares)
+
+
+def _rows(inputs: ReportInputs, pool: int, currency: str) -> list[dict[str, Any]]:
+    """Return one record for each contributor, the highest value first."""
+    headline, shares = inputs.headline, inputs.headline.shares()
+    paid = payouts(shares, pool, inputs.dataset_digest)
+    by_count = payouts(np.asarray(inputs.image_counts), pool, inputs.dataset_digest)
+    rows = [
+        {
+            "contributor": name,
+            "value": float(headline.values[i]),
+            "standard_error": float(headline.standard_errors[i]),
+            "ci_low": float(headline.ci_low[i]),
+            "ci_high": float(headline.ci_high[i]),
+            "share": float(shares[i]),
+            "payout": as_amount(paid[i], currency),
+            "payout_minor": paid[i],
+            "images": int(inputs.image_counts[i]),
+            "count_payout": as_amount(by_count[i], currency),
+            "count_payout_minor": by_count[i],
+            "licence": inputs.licences[i] if inputs.licences else None,
+            "data_sha256": inputs.contributor_digests.get(name),
+        }
+        for i, name in enumerate(headline.contributors)
+    ]
+    order = np.argsort(-headline.values, kind="stable")
+    return [rows[i] for i in order]
+
+
+def _certainty(headline: ContributorValues, table: UtilityTable) -> dict[str, Any]:
+    """Return how sure the values are, in numbers that a lay reader can be told."""
+    measured = table.select(headline.property)
+    half_width = float(np.median(headline.ci_high - headline.ci_low) / 2)
+    equal_value = float(np.clip(headline.values, 0, None).mean())
+    known = headline.diagnostics.get("seed_noise_degrees", 0) != 0
+    return {
+        "evaluations": len(measured),
+        "coalitions": len(np.unique(measured.coalitions, axis=0)),
+        "above_zero": int((headline.ci_low > 0).sum()),
+        "below_zero": int((headline.ci_high < 0).sum()),
+        "median_half_width": half_width,
+        "value_of_equal_share": equal_value,
+        "half_width_over_equal_share": half_width / equal_value if equal_value > 0 else None,
+        "seed_noise": headline.diagnostics.get("seed_noise") if known else None,
+    }
+
+
+def _under_baselines(inputs: ReportInputs, pool: int) -> list[dict[str, Any]]:
+    """Return shares and payouts under the study's baseline and each of the others.
+
+    Lists are in the order of the contributors in the table.
+    """
+    headline, own = inputs.headline, inputs.headline.v_empty
+    cases = [("own", own, headline.values)]
+    for name, v_empty in inputs.baselines.items():
+        if not math.isclose(v_empty, own, rel_tol=1e-9, abs_tol=1e-12):
+            cases.append((name, v_empty, _values_from(inputs, v_empty)))
+    described = []
+    for name, v_empty, values in cases:
+        positive = np.clip(values, 0, None)
+        shares = positive / positive.sum() if positive.any() else positive
+        described.append(
+            {
+                "name": name,
+                "v_empty": float(v_empty),
+                "values": values.tolist(),
+                "shares": shares.tolist(),
+                "payouts_minor": payouts(shares, pool, inputs.dataset_digest),
+            }
+        )
+    return described
+
+
+def _values_from(inputs: ReportInputs, v_empty: float) -> np.ndarray:
+    """Estimate the headline again with another v(empty)."""
+    headline = inputs.headline
+    table = inputs.table.select(headline.property)
+    empty = ~table.coalitions.any(axis=1)
+    changed = UtilityTable(
+        contributors=table.contributors,
+        coalitions=table.coalitions,
+        utilities=np.where(empty, v_empty, table.utilities),
+        properties=table.properties,
+        seeds=table.seeds,
+        repeats=table.repeats,
+    )
+    estimator, seed = headline.estimator, inputs.study.seed
+    return estimate(changed, estimator, seed, resamples=_FEWEST_RESAMPLES).values
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON and UTF-8 can hold: None for what is not finite."""
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")  # lone surrogates become "?"
+    return None if isinstance(value, float) and not math.isfinite(value) else value
