@@ -60,7 +60,9 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--workdir",
             default=WORKDIR,
+            envvar="CREDIT_WORKDIR",
             show_default=True,
+            show_envvar=True,
             type=click.Path(file_okay=False, path_type=Path),
             help="Folder for models, ledgers and reports.",
         ),
