@@ -23,9 +23,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
+from credit_plugin.currency import decimals
 from credit_plugin.errors import InputError
 
 DEFAULT_PRESET = "designers"
@@ -284,16 +293,21 @@ class ExecutionSettings(Settings):
 class CompensationSettings(Settings):
     """What is paid out by the values."""
 
-    pool: Decimal = Field(
-        Decimal("10000.00"), gt=0, description="Money to distribute, in units of the currency."
-    )
     currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="ISO 4217 code.")
+    pool: Decimal = Field(
+        Decimal("10000.00"),
+        gt=0,
+        le=Decimal("1e15"),
+        description="Money to distribute, in units of the currency.",
+    )
 
     @field_validator("pool")
     @classmethod
-    def _whole_cents(cls, value: Decimal) -> Decimal:
-        if not value.is_finite() or value != round(value, 2):
-            raise ValueError("must be a finite amount with at most two decimals")
+    def _whole_units(cls, value: Decimal, info: ValidationInfo) -> Decimal:
+        currency = info.data.get("currency", "EUR")  # absent if it is wrong itself
+        most = decimals(currency)
+        if not value.is_finite() or value != round(value, most):
+            raise ValueError(f"must be a finite amount; {currency} has at most {most} decimals")
         return value
 
 

@@ -19,12 +19,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from credit_plugin.currency import decimals
 from credit_plugin.errors import InputError
-
-_WITHOUT = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
-_THREE = "BHD IQD JOD KWD LYD OMR TND"
-DECIMALS = dict.fromkeys(_WITHOUT.split(), 0) | dict.fromkeys(_THREE.split(), 3)
-"""Decimals of the ISO 4217 currencies that do not have two."""
 
 
 def allocate(weights: Sequence[float], pool_minor: int, tie_key: str = "") -> list[int]:
@@ -56,11 +52,6 @@ def allocate(weights: Sequence[float], pool_minor: int, tie_key: str = "") -> li
     for position in _first(pool_minor - sum(amounts), remainders, whole, tie_key):
         amounts[position] += 1
     return amounts
-
-
-def decimals(currency: str) -> int:
-    """Return how many decimals a currency has (ISO 4217 code; 2 if it is not a special one)."""
-    return DECIMALS.get(currency, 2)
 
 
 def pool_in_minor_units(pool: Decimal, currency: str) -> int:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from credit_plugin.compensation.payout import (
     allocate,
     as_amount,
-    decimals,
     format_amount,
     format_money,
     pool_in_minor_units,
 )
+from credit_plugin.currency import decimals
 from credit_plugin.errors import InputError
 
 MANY = settings(max_examples=40, deadline=None)

@@ -33,11 +33,13 @@ def test_the_default_is_the_demo():
             "diffusion.training.steps: input should be a valid integer",
         ),
         ("game.budget=3", "game.budget: input should be greater than or equal to 4"),
-        ("data.image_size=18", "data.image_size = 18 cannot be halved 2 times"),
+        ("data.image_size=18", "data.image_size = 18 in patches of 4 cannot be halved"),
         ("game.finetuning.warmup_steps=100000", "warmup_steps = 100000 is longer than the run"),
         ("properties.headline=beauty", "headline 'beauty' is not among names"),
         ("properties.names=[diversity, diversity]", "names"),
-        ("compensation.pool=10.001", "at most two decimals"),
+        ("compensation.pool=10.001", "EUR has at most 2 decimals"),
+        ("compensation={pool: 10.5, currency: JPY}", "JPY has at most 0 decimals"),
+        ("compensation.pool=1e999999", "compensation.pool: input should be less than"),
         ("compensation.pool=-1", "compensation.pool: input should be greater than 0"),
         ("compensation.currency=euro", "compensation.currency"),
         ("game.baseline=.nan", "a baseline number must be finite"),
@@ -79,7 +81,7 @@ def test_levels_and_widths_must_fit_together():
     with pytest.raises(InputError, match="give one for each level"):
         load_study(overrides=["diffusion.network.attention=[true]"])
     with pytest.raises(InputError, match="does not divide the width 20"):
-        load_study(overrides=["diffusion.network.block_out_channels=[20,20,20]"])
+        load_study(overrides=["diffusion.network.block_out_channels=[20,20]"])
 
 
 def test_unknown_preset_suggests_the_nearest():
