@@ -1,7 +1,9 @@
 """A decoded copy of a dataset that every worker maps into memory instead of decoding it again.
 
-``images.npy`` and ``contributor.npy`` are plain arrays (read-only memory maps share their pages
-between workers); ``dataset.json`` holds the rest, and the digest that is checked on loading.
+``images.npy``, ``contributor.npy`` and ``labels.npy`` are plain arrays (read-only memory maps of
+the images share their pages between workers); ``dataset.json`` holds the rest. The one process
+that saves compares a snapshot that exists with the dataset, by digest, before workers use it; so
+they load it without hashing it each.
 """
 
 import json
@@ -14,8 +16,11 @@ from credit_plugin.contributors.dataset import ContributorDataset
 
 
 def save_snapshot(dataset: ContributorDataset, folder: Path) -> None:
-    """Write a snapshot unless ``folder`` holds one; it appears only when it is complete."""
-    if folder.exists():
+    """Write a snapshot, complete or not at all, unless ``folder`` holds this dataset already.
+
+    A snapshot that is damaged, or of another dataset, is replaced.
+    """
+    if _holds(folder, dataset):
         return
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -32,6 +37,7 @@ def save_snapshot(dataset: ContributorDataset, folder: Path) -> None:
         "licences": dataset.licences,
     }
     (partial / "dataset.json").write_text(json.dumps(rest), "utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
 
 
@@ -49,3 +55,12 @@ def load_snapshot(folder: Path) -> ContributorDataset:
         attribution=tuple(rest["attribution"]),
         licences=tuple(rest["licences"]),
     )
+
+
+def _holds(folder: Path, dataset: ContributorDataset) -> bool:
+    if not folder.exists():
+        return False
+    try:
+        return load_snapshot(folder).digest() == dataset.digest()
+    except (OSError, ValueError, KeyError, TypeError, EOFError):  # cut short or not a snapshot
+        return False

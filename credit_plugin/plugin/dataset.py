@@ -5,10 +5,13 @@ annotation names, so annotations in this module are real ones.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlflow.data.dataset import Dataset
 from mlflow.data.dataset_source import DatasetSource
+
+if TYPE_CHECKING:
+    from credit_plugin.config import DataSettings
 
 
 class ContributorsSource(DatasetSource):
@@ -18,10 +21,24 @@ class ContributorsSource(DatasetSource):
         source: Registered source: ``designers``, ``digits``, ``imagefolder``.
         path: Folder of the images.
         image_size: Height and width in pixels.
+        options: Settings of the source itself.
     """
 
-    def __init__(self, source: str, path: str | None = None, image_size: int = 16) -> None:
+    def __init__(
+        self,
+        source: str,
+        path: str | None = None,
+        image_size: int = 16,
+        options: dict[str, Any] | None = None,
+    ) -> None:
         self.source, self.path, self.image_size = source, path, image_size
+        self.options = options or {}
+
+    @classmethod
+    def from_settings(cls, data: "DataSettings") -> "ContributorsSource":
+        """Return the source that a study's settings name."""
+        path = None if data.path is None else str(data.path)
+        return cls(data.source, path, data.image_size, data.options)
 
     @staticmethod
     def _get_source_type() -> str:
@@ -32,9 +49,14 @@ class ContributorsSource(DatasetSource):
         from credit_plugin.config import DataSettings
         from credit_plugin.contributors.sources import load_contributors
 
-        path = Path(self.path) if self.path else None
         return load_contributors(
-            DataSettings(source=self.source, path=path, image_size=self.image_size)
+            DataSettings(
+                source=self.source,
+                path=Path(self.path) if self.path else None,
+                image_size=self.image_size,
+                min_images=1,  # it is the study that decides how few are too few
+                options=self.options,
+            )
         )
 
     @staticmethod
@@ -47,7 +69,12 @@ class ContributorsSource(DatasetSource):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        return {"source": self.source, "path": self.path, "image_size": self.image_size}
+        return {
+            "source": self.source,
+            "path": self.path,
+            "image_size": self.image_size,
+            "options": self.options,
+        }
 
     @classmethod
     def from_dict(cls, source_dict: dict[str, Any]) -> "ContributorsSource":
@@ -100,6 +127,7 @@ def from_contributors(
     image_size: int = 16,
     name: str | None = None,
     digest: str | None = None,
+    options: dict[str, Any] | None = None,
 ) -> ContributorsDataset:
     """Return a contributor dataset that ``mlflow.log_input`` takes.
 
@@ -109,5 +137,6 @@ def from_contributors(
         image_size: Height and width in pixels.
         name: Name in the UI; the source's own by default.
         digest: Computed from the data by default.
+        options: Settings of the source itself.
     """
-    return ContributorsDataset(ContributorsSource(source, path, image_size), name, digest)
+    return ContributorsDataset(ContributorsSource(source, path, image_size, options), name, digest)

@@ -9,13 +9,18 @@ LONGEST = 200
 def metric_names(prefix: str, names: Sequence[str]) -> dict[str, str]:
     """Return a metric name for each name, distinct even where sanitising makes two equal.
 
-    MLflow allows letters of ASCII, digits and ``_-. :/`` in metric names.
+    ASCII letters, digits and ``_-. `` stay. Names that differ only in case are told apart too,
+    because some databases do not.
     """
     chosen: dict[str, str] = {}
+    taken: set[str] = set()
     for name in names:
-        plain = re.sub(r"[^A-Za-z0-9_\-. ]", "_", name)[:LONGEST].strip() or "_"
+        plain = re.sub(r"[^A-Za-z0-9_\-. ]", "_", name)[:LONGEST].strip()
+        if not plain.strip("."):  # MLflow takes "." and ".." for folders
+            plain = "_"
         candidate, number = plain, 2
-        while f"{prefix}/{candidate}" in chosen.values():
+        while candidate.lower() in taken:
             candidate, number = f"{plain} {number}", number + 1
+        taken.add(candidate.lower())
         chosen[name] = f"{prefix}/{candidate}"
     return chosen

@@ -9,10 +9,11 @@ import json
 import os
 from pathlib import Path
 
-import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+
+from credit_plugin.tracking.store import shown_uri
 
 PARENT_TAG = "mlflow.parentRunId"
 
@@ -46,11 +47,11 @@ def find_parent(
             _hand_over(client, remembered, given)
     elif remembered is not None and remembered.info.experiment_id == experiment_id:
         parent = remembered.info.run_id
-        client.update_run(parent, status="RUNNING")
     else:
         if remembered is not None:
             _hand_over(client, remembered, None)
         parent = client.create_run(experiment_id, run_name=name).info.run_id
+    client.update_run(parent, status="RUNNING")
     for key, value in tags.items():
         client.set_tag(parent, key, value)
     _remember(memory, parent)
@@ -73,7 +74,7 @@ def _hand_over(client: MlflowClient, old: Run, new: str | None) -> None:
 def _recall(client: MlflowClient, memory: Path) -> Run | None:
     if not memory.exists():
         return None
-    run_id = json.loads(memory.read_text("utf-8")).get(mlflow.get_tracking_uri())
+    run_id = json.loads(memory.read_text("utf-8")).get(shown_uri())
     if run_id is None:
         return None
     try:
@@ -85,7 +86,7 @@ def _recall(client: MlflowClient, memory: Path) -> Run | None:
 
 def _remember(memory: Path, run_id: str) -> None:
     known = json.loads(memory.read_text("utf-8")) if memory.exists() else {}
-    known[mlflow.get_tracking_uri()] = run_id
+    known[shown_uri()] = run_id
     partial = memory.with_suffix(".partial")
     partial.write_text(json.dumps(known), "utf-8")
     partial.replace(memory)

@@ -77,7 +77,7 @@ class Registry:
             return known
         if full_model_id is not None:
             self.client.log_inputs(run_id, models=[LoggedModelInput(full_model_id)])
-        logged = self._log(f"{self.study}.{kind}", diffusion, folder, run_id, content)
+        logged = self._log(f"{self.study}.{kind}", diffusion, folder, run_id)
         stamp = [Metric(k, v, 0, 0) for k, v in metrics.items()]
         for metric in stamp:
             self.client.log_metric(
@@ -87,7 +87,7 @@ class Registry:
             self.client.set_model_version_tag(
                 logged.name, logged.version, "credit.full_model_id", full_model_id
             )
-        return logged
+        return self._completed(logged, content)
 
     def publish_values(
         self, folder: Path, run_id: str, content: str, models: Sequence[PublishedModel]
@@ -104,7 +104,7 @@ class Registry:
         known = self._find(name, content)
         if known is not None:
             return known
-        published = self._log(name, values, folder, run_id, content)
+        published = self._log(name, values, folder, run_id)
         links = []
         for model in models:
             kind = model.name.rpartition(".")[2]
@@ -117,27 +117,37 @@ class Registry:
             name,
             published.version,
             "Values of contributors, a draft that nobody has approved. Report: artifact "
-            f"`report/report.html`. They rest on {' and '.join(links) or 'no registered model'}.",
+            f"`content/report.html`. They rest on {' and '.join(links) or 'no registered model'}.",
         )
-        return published
+        return self._completed(published, content)
 
-    def _log(
-        self, name: str, flavor: Any, folder: Path, run_id: str, content: str
-    ) -> PublishedModel:
+    def _log(self, name: str, flavor: Any, folder: Path, run_id: str) -> PublishedModel:
+        run, tags = self.client.get_run(run_id), {"credit.study": self.study}
+        # left to itself, Model.log would use the experiment that is active in this process
+        model = self.client.create_logged_model(
+            run.info.experiment_id,
+            name.rpartition(".")[2],
+            source_run_id=run_id,
+            tags=tags,
+            params=run.data.params,
+        )
         info = Model.log(
             artifact_path=None,
-            name=name.rpartition(".")[2],
+            name=model.name,
             flavor=flavor,
             registered_model_name=name,
             run_id=run_id,
-            tags={"credit.study": self.study, CONTENT_TAG: content},
+            model_id=model.model_id,
+            tags=tags,
             folder=folder,
         )
-        version = str(info.registered_model_version)
-        # the content comes last: a version without it was interrupted and is not found again
-        self.client.set_model_version_tag(name, version, MODEL_TAG, str(info.model_id))
-        self.client.set_model_version_tag(name, version, CONTENT_TAG, content)
-        return PublishedModel(name, version, str(info.model_id))
+        return PublishedModel(name, str(info.registered_model_version), str(info.model_id))
+
+    def _completed(self, model: PublishedModel, content: str) -> PublishedModel:
+        """Mark a version as whole: one without its content was interrupted and is made again."""
+        for tag, text in ((MODEL_TAG, model.model_id), (CONTENT_TAG, content)):
+            self.client.set_model_version_tag(model.name, model.version, tag, text)
+        return model
 
     def _find(self, name: str, content: str) -> PublishedModel | None:
         try:

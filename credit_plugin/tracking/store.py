@@ -2,15 +2,20 @@
 
 import logging
 import os
+from contextlib import suppress
 
 import mlflow
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from sqlalchemy import text
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from credit_plugin.errors import InputError
 from credit_plugin.tracking._mlflow_compat import sqlite_engine
+
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)
+"""What MLflow raises for a store that cannot be used: a missing driver is an ImportError."""
 
 
 def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[MlflowClient, Experiment]:
@@ -24,37 +29,57 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[Mlflow
         experiment: Name; MLflow's own default (environment, then ``Default``) if left out.
 
     Raises:
-        InputError: If the store cannot be reached or holds a deleted experiment of that name.
+        InputError: If the store cannot be reached or the experiment was deleted.
     """
     # our own progress says what happens; migrations and registrations need no line each
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
-    client = MlflowClient()
     try:
+        client = MlflowClient()
         chosen = _experiment(client, experiment)
-    except MlflowException as error:
-        first = str(error).splitlines()[0]
-        raise InputError(f"tracking store {mlflow.get_tracking_uri()}: {first}") from None
+    except STORE_ERRORS as error:
+        raise InputError(complaint(error)) from None
     engine = sqlite_engine(client)
     if engine is not None:
-        with engine.connect() as connection:
+        # a store that somebody is writing to stays as it is
+        with suppress(OperationalError), engine.connect() as connection:
             connection.execute(text("PRAGMA journal_mode=WAL"))
     return client, chosen
 
 
+def shown_uri() -> str:
+    """Return the tracking URI without the password that it may hold."""
+    uri = mlflow.get_tracking_uri()
+    try:
+        return make_url(uri).render_as_string(hide_password=True) if "@" in uri else uri
+    except (ArgumentError, ValueError):
+        return uri.rpartition("@")[2]
+
+
+def complaint(error: BaseException) -> str:
+    """Return one line about a store that cannot be used."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    shown = shown_uri()
+    return f"tracking store {shown}: {lines[0].replace(mlflow.get_tracking_uri(), shown)}"
+
+
 def _experiment(client: MlflowClient, name: str | None) -> Experiment:
+    """Return the experiment that is meant, made if only its name is known."""
     run_id = os.environ.get("MLFLOW_RUN_ID")
-    if run_id:
-        return client.get_experiment(client.get_run(run_id).info.experiment_id)
     given_id = os.environ.get("MLFLOW_EXPERIMENT_ID")
-    if name is None and given_id:
-        return client.get_experiment(given_id)
-    wanted = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or "Default"
-    found = client.get_experiment_by_name(wanted)
-    if found is None:
-        return client.get_experiment(client.create_experiment(wanted))
+    if run_id:
+        run = client.get_run(run_id)
+        if run.info.lifecycle_stage != "active":
+            raise InputError(f"MLFLOW_RUN_ID: run {run_id} was deleted: restore it or unset this")
+        found = client.get_experiment(run.info.experiment_id)
+    elif name is None and given_id:
+        found = client.get_experiment(given_id)
+    else:
+        wanted = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or "Default"
+        known = client.get_experiment_by_name(wanted)
+        found = known or client.get_experiment(client.create_experiment(wanted))
     if found.lifecycle_stage != "active":
-        raise InputError(f"experiment {wanted!r} was deleted: restore it or choose another name")
+        raise InputError(f"experiment {found.name!r} was deleted: restore it or choose another")
     return found

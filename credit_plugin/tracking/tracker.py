@@ -29,6 +29,8 @@ from credit_plugin.tracking.views import share_view
 from credit_plugin.values import ContributorValues
 
 BATCH = 900
+TAG_BATCH = 100
+LONGEST_NAME = 250
 LONGEST_PARAM = 500
 LONGEST_TAG = 5000
 
@@ -83,7 +85,7 @@ class StudyTracker:
         tracker._log_settings(parent, _flat(study.model_dump(mode="json"), "study/"))
         inputs = client.get_run(parent).inputs
         if inputs is None or not inputs.dataset_inputs:
-            client.log_inputs(parent, datasets=dataset_inputs(dataset))
+            client.log_inputs(parent, datasets=dataset_inputs(dataset, study.data))
         return tracker
 
     def log_stage(
@@ -155,7 +157,7 @@ class StudyTracker:
             run_id = self._create(name, tags, evaluation.started)
         else:
             run_id = known[0]
-            self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+            self._retag(run_id, tags)
         stamp = int(evaluation.finished * 1000)
         named = {
             **{f"property/{k}": v for k, v in evaluation.properties.items()},
@@ -175,13 +177,15 @@ class StudyTracker:
             return
         self._logged_steps.add(step)
         stamp = int(time.time() * 1000)
-        numbers = [Metric("evaluations", float(step), stamp, step)]
+        numbers = []
         for prefix, column in (("value", values.values), ("value_se", values.standard_errors)):
             names = metric_names(prefix, values.contributors)
             numbers += [
                 Metric(names[c], float(x), stamp, step)
                 for c, x in zip(values.contributors, column, strict=True)
             ]
+        # this one last: a step without it was interrupted and is logged again
+        numbers.append(Metric("evaluations", float(step), stamp, step))
         self._log_metrics(self.parent_run_id, numbers)
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
@@ -257,9 +261,16 @@ class StudyTracker:
             self.experiment_id,
             start_time=int(started * 1000),
             tags={**tags, PARENT_TAG: self.parent_run_id},
-            run_name=name,
+            run_name=name[:LONGEST_NAME],
         )
         return str(run.info.run_id)
+
+    def _retag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Tag a run whose evaluation was repeated; an error of last time is no longer true."""
+        old = self.client.get_run(run_id).data.tags
+        if "credit.error" in old and "credit.error" not in tags:
+            self.client.delete_tag(run_id, "credit.error")
+        self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
 
     def _end(self, run_id: str, metrics: Iterable[Metric], status: str, finished: float) -> None:
         self._log_metrics(run_id, list(metrics))
@@ -271,18 +282,18 @@ class StudyTracker:
 
     def _log_settings(self, run_id: str, settings: Mapping[str, Any]) -> None:
         """Log parameters that are new; a changed one would be refused and becomes a tag."""
-        known = self.client.get_run(run_id).data.params
+        known = self.client.get_run(run_id).data
         new, changed = [], []
         for key, value in settings.items():
-            text = str(value)[:LONGEST_PARAM]
-            if key not in known:
+            text, tag = str(value)[:LONGEST_PARAM], f"credit.changed.{key.replace('/', '.')}"
+            if key not in known.params:
                 new.append(Param(key, text))
-            elif known[key] != text:
-                changed.append(RunTag(f"credit.changed.{key.replace('/', '.')}", text))
-        for start in range(0, len(new), 100):
-            self.client.log_batch(run_id, params=new[start : start + 100])
-        if changed:
-            self.client.log_batch(run_id, tags=changed[:100])
+            elif known.tags.get(tag, known.params[key]) != text:
+                changed.append(RunTag(tag, text))
+        for start in range(0, len(new), TAG_BATCH):
+            self.client.log_batch(run_id, params=new[start : start + TAG_BATCH])
+        for start in range(0, len(changed), TAG_BATCH):
+            self.client.log_batch(run_id, tags=changed[start : start + TAG_BATCH])
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -15,6 +15,7 @@ from mlflow.models.signature import ModelSignature
 from mlflow.types.schema import ColSpec, DataType, Schema
 from PIL import Image
 
+from credit_plugin.errors import InputError
 from credit_plugin.tracking.flavors.files import check_model, checked_content, write_model
 
 if TYPE_CHECKING:
@@ -56,12 +57,18 @@ class _Sampler:
         self.loaded = loaded
 
     def predict(self, rows: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Return PNG images in base64, ``n`` for each row."""
-        drawn = []
-        for row in rows.itertuples():
-            for image in self.loaded.sample(min(int(row.n), MOST_IMAGES), int(row.seed)):
-                drawn.append({"seed": int(row.seed), "image": _as_png(image)})
-        return pd.DataFrame(drawn)
+        """Return PNG images in base64, ``n`` for each row.
+
+        Raises:
+            InputError: If a row asks for more than ``MOST_IMAGES`` or for less than none.
+        """
+        drawn: list[tuple[int, str]] = []
+        for n, seed in zip(map(int, rows["n"]), map(int, rows["seed"]), strict=True):
+            if not 0 <= n <= MOST_IMAGES:
+                raise InputError(f"n: {n} images cannot be drawn; ask for 0 to {MOST_IMAGES}")
+            images = self.loaded.sample(n, seed) if n else ()
+            drawn += [(seed, _as_png(image)) for image in images]
+        return pd.DataFrame(drawn, columns=["seed", "image"])
 
 
 def _as_png(pixels: Any) -> str:

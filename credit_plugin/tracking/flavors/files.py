@@ -6,6 +6,7 @@ looked at, because MLflow would import whatever loader an artifact names.
 """
 
 import hashlib
+import platform
 import shutil
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -17,12 +18,13 @@ from mlflow.artifacts import download_artifacts
 from mlflow.models import Model
 from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.models.signature import ModelSignature
-from mlflow.utils.environment import _PythonEnv
+from mlflow.pyfunc import add_to_model
 
 from credit_plugin.errors import InputError
 
 CONTENT = "content"
-REQUIREMENTS = ("torch", "diffusers", "torch-pruning", "numpy", "pandas", "safetensors")
+REQUIREMENTS_FILE, PYTHON_ENV, CONDA_ENV = "requirements.txt", "python_env.yaml", "conda.yaml"
+PACKAGES = ("torch", "diffusers", "torch-pruning", "numpy", "pandas", "safetensors")
 
 
 def write_model(
@@ -51,14 +53,14 @@ def write_model(
     description.signature = signature
     files = {p.relative_to(path / CONTENT).as_posix(): sha256(p) for p in _files(path / CONTENT)}
     description.add_flavor(flavor, files=files, content=CONTENT, **config)
-    description.add_flavor(
-        "python_function",
+    add_to_model(
+        description,
         loader_module=loader_module,
         data=CONTENT,
-        env={"virtualenv": "python_env.yaml"},
+        conda_env=CONDA_ENV,
+        python_env=PYTHON_ENV,
     )
-    (path / "requirements.txt").write_text("\n".join(_requirements()) + "\n", "utf-8")
-    _PythonEnv.current().to_yaml(str(path / "python_env.yaml"))
+    _write_environment(path)
     description.save(str(path / MLMODEL_FILE_NAME))
 
 
@@ -78,8 +80,8 @@ def check_model(root: Path, flavor: str, loader_module: str) -> Path:
     try:
         described = yaml.safe_load((root / MLMODEL_FILE_NAME).read_text("utf-8"))
         flavors = described["flavors"]
-        function, ours = flavors["python_function"], flavors[flavor]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        function, listed = dict(flavors["python_function"]), dict(flavors[flavor]["files"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
         raise InputError(f"{root} is not a model of flavor {flavor}") from None
     if function.get("loader_module") != loader_module:
         raise InputError(f"{root} names a foreign loader, {function.get('loader_module')!r}")
@@ -87,7 +89,6 @@ def check_model(root: Path, flavor: str, loader_module: str) -> Path:
         raise InputError(f"{root} carries code; models of this package never do")
     content = root / CONTENT
     present = {p.relative_to(content).as_posix(): p for p in _files(content)}
-    listed: Mapping[str, str] = ours["files"]
     for name in sorted(set(listed) ^ set(present)):
         what = "is missing" if name in listed else "does not belong to it"
         raise InputError(f"{root}: file {name!r} {what}")
@@ -107,9 +108,23 @@ def _files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() or p.is_symlink())
 
 
+def _write_environment(path: Path) -> None:
+    """Write what MLflow restores an environment from, one file for each of its managers."""
+    python, pinned = platform.python_version(), _requirements()
+    (path / REQUIREMENTS_FILE).write_text("\n".join(pinned) + "\n", "utf-8")
+    virtualenv = {"python": python, "dependencies": [f"-r {REQUIREMENTS_FILE}"]}
+    conda = {
+        "name": "mlflow-env",
+        "channels": ["conda-forge"],
+        "dependencies": [f"python={python}", "pip", {"pip": pinned}],
+    }
+    for name, environment in ((PYTHON_ENV, virtualenv), (CONDA_ENV, conda)):
+        (path / name).write_text(yaml.safe_dump(environment, sort_keys=False), "utf-8")
+
+
 def _requirements() -> list[str]:
     pinned = []
-    for package in ("credit_plugin", "mlflow", *REQUIREMENTS):
+    for package in ("credit_plugin", "mlflow", *PACKAGES):
         try:
             pinned.append(f"{package}=={version(package).partition('+')[0]}")
         except PackageNotFoundError:

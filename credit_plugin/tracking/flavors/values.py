@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from mlflow.models import Model
 from mlflow.models.signature import ModelSignature
-from mlflow.types.schema import ColSpec, DataType, Schema
+from mlflow.types.schema import AnyType, ColSpec, DataType, Schema
 
 from credit_plugin.compensation.payout import allocate, as_amount, pool_in_minor_units
 from credit_plugin.compensation.report import check_manifest
@@ -17,9 +17,12 @@ from credit_plugin.tracking.flavors.files import check_model, checked_content, w
 from credit_plugin.values import ContributorValues
 
 FLAVOR = "credit_values"
+MOST_DIGITS = 18  # on either side of the point; exact sums of more would only keep a server busy
+LARGEST_NUMBER = 1e13  # a float below this still says which cent is meant
 
 SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.string, "budget")]),
+    # text is exact; but `mlflow models predict -t csv` makes numbers of whatever looks like one
+    inputs=Schema([ColSpec(AnyType(), "budget")]),
     outputs=Schema(
         [
             ColSpec(DataType.string, "budget"),
@@ -69,7 +72,7 @@ class _Payouts:
         shares, currency = values.shares(), self.facts["currency"]
         paid = []
         for budget in rows["budget"]:
-            pool = pool_in_minor_units(_as_decimal(budget), currency)
+            pool = _in_minor_units(budget, currency)
             amounts = allocate(shares.tolist(), pool, self.facts["dataset_digest"])
             paid += [
                 {
@@ -81,14 +84,22 @@ class _Payouts:
                 }
                 for name, share, amount in zip(values.contributors, shares, amounts, strict=True)
             ]
-        return pd.DataFrame(paid)
+        return pd.DataFrame(paid, columns=SIGNATURE.outputs.input_names())
 
 
-def _as_decimal(budget: object) -> Decimal:
+def _in_minor_units(budget: object, currency: str) -> int:
+    text = str(budget)
     try:
-        amount = Decimal(str(budget))
+        amount = Decimal(text)
     except InvalidOperation:
-        raise InputError(f"budget {budget!r} is not an amount") from None
+        raise InputError(f"budget {text!r} is not an amount") from None
     if not amount.is_finite() or amount < 0:
-        raise InputError(f"budget {budget!r} must be 0 or more")
-    return amount
+        raise InputError(f"budget {text!r} must be 0 or more")
+    if amount.adjusted() > MOST_DIGITS or int(amount.as_tuple().exponent) < -MOST_DIGITS:
+        raise InputError(f"budget {text!r} has more than {MOST_DIGITS} digits")
+    if isinstance(budget, float) and budget >= LARGEST_NUMBER:
+        raise InputError(f"budget {text!r} is not exact as a number; give it as text")
+    try:
+        return pool_in_minor_units(amount, currency)
+    except InputError:
+        raise InputError(f"budget {text!r} has more decimals than {currency} has") from None
