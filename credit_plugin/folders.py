@@ -51,7 +51,7 @@ class StudyFolders:
     @property
     def reference(self) -> Path:
         """Classifier and reference statistics of the properties."""
-        return self.base / f"reference-{self._hash(self.study.properties)}"
+        return self.base / f"reference-{self._hash(self._measured)}"
 
     @property
     def full(self) -> Path:
@@ -73,7 +73,7 @@ class StudyFolders:
         """Fingerprint of everything that affects the utility of a coalition."""
         study = self.study
         game = {"utility": study.game.utility, "finetuning": study.game.finetuning.model_dump()}
-        return self._hash(*self._full_parts, study.pruning, study.sampling, study.properties, game)
+        return self._hash(*self._full_parts, study.pruning, study.sampling, self._measured, game)
 
     @property
     def ledger(self) -> Path:
@@ -98,6 +98,11 @@ class StudyFolders:
     @property
     def _full_parts(self) -> tuple[object, ...]:
         return (self.study.diffusion,)
+
+    @property
+    def _measured(self) -> dict[str, object]:
+        # which of the properties is the headline changes no measurement
+        return self.study.properties.model_dump(mode="json", exclude={"headline"})
 
     def _hash(self, *parts: object) -> str:
         return fingerprint(RESULTS_VERSION, self.digest, self.study.seed, *parts)

@@ -16,24 +16,25 @@ import click
 import numpy as np
 from scipy.stats import pearsonr, spearmanr
 
-from credit_plugin.config import Study, load_study
+from credit_plugin.config import PruningSettings, Study, TrainingSettings, load_study
 from credit_plugin.study import StudyResult, run_study
 
 
 def evaluate(
     study: Study, workdir: Path, coalitions: int, utility: str, workers: int
 ) -> StudyResult:
-    game = study.game.model_copy(
-        update={
-            "utility": utility,
-            "design": "fixed_size",
-            "budget": coalitions + 2,
-            "border_repeats": 1,
-            "repeated_coalitions": 0,
-        }
-    )
-    execution = study.execution.model_copy(update={"workers": workers})
-    changed = study.model_copy(update={"game": game, "execution": execution})
+    game = {
+        "utility": utility,
+        "design": "fixed_size",
+        "budget": coalitions + 2,
+        "border_repeats": 1,
+        "repeated_coalitions": 0,
+    }
+    changes = {"execution": study.execution.model_copy(update={"workers": workers})}
+    if utility == "retraining":  # what it does not use shall not name its table
+        game["finetuning"] = TrainingSettings()
+        changes["pruning"] = PruningSettings()
+    changed = study.model_copy(update={**changes, "game": study.game.model_copy(update=game)})
     uri = f"sqlite:///{workdir.resolve() / 'fidelity.db'}"
     return run_study(changed, until="values", workdir=workdir, tracking_uri=uri)
 
