@@ -78,7 +78,11 @@ class Trainer:
             num_warmup_steps=settings.warmup_steps,
             num_training_steps=settings.steps,
         )
-        self.ema = EMAModel(self.parameters, settings.ema_decay) if settings.ema_decay else None
+        self.ema = (
+            EMAModel(self.parameters, settings.ema_decay, foreach=True)
+            if settings.ema_decay
+            else None
+        )
         self.step = 0
         self.result = TrainingResult()
 
