@@ -14,6 +14,7 @@ import numpy as np
 from credit_plugin.compensation.wording import fixed
 
 MOST_ROWS = 40
+_LEAST_WIDTH = 1e-300  # fractions of less than this are no longer exact
 _AIR = 0.03  # of the width, left and right of the outermost ends
 
 
@@ -89,7 +90,7 @@ def rank(rows: Sequence[Mapping[str, Any]]) -> Ranking:
     shown = [rows[i] for i in (*top, *bottom)]
     left = min(0.0, *(_end(row, "ci_low") for row in shown))
     right = max(0.0, *(_end(row, "ci_high") for row in shown))
-    width = (right - left) or 1.0
+    width = right - left if right - left > _LEAST_WIDTH else 1.0
     left, width = left - _AIR * width, width * (1 + 2 * _AIR)
 
     def place(number: float) -> float:

@@ -92,6 +92,7 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
         "measured": [_measured(facts, name) for name in facts["properties"]],
         "comparison": [_compared(facts, name) for name in facts["properties"]],
         "baseline_names": [_baseline_name(facts, case) for case in facts["baselines"]],
+        "unpaid": [_baseline_name(facts, c) for c in facts["baselines"] if not any(c["shares"])],
         "total_cost": sum(s for s in facts["costs"].values() if s is not None),
     }
 

@@ -128,18 +128,23 @@ def test_known_properties_have_a_question_and_others_get_one():
     assert plain("a_b_c") == "a b c"
 
 
+STEPS = (
+    "game.finetuning.steps=51", "pruning.finetuning.steps=201", "diffusion.training.steps=801",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("utility", "words"),
     [
-        ("sparsified_finetuning", ("magnitude, ratio 0.5", "200 steps", "50 steps")),
-        ("finetuning", ("fine-tuned for 50 steps",)),
-        ("retraining", ("trained for 800 steps",)),
+        ("sparsified_finetuning", ("magnitude, ratio 0.5", "201 steps", "51 steps")),
+        ("finetuning", ("fine-tuned for 51 steps",)),
+        ("retraining", ("trained for 801 steps",)),
         ("my_own", ("my own",)),
         ("odd_{name}", ("odd {name}",)),
     ],
 )
 def test_utilities_are_told_with_the_numbers_of_the_study(utility, words):
-    study = load_study("digits", overrides=[f"game.utility='{utility}'"])
+    study = load_study("digits", overrides=[f"game.utility='{utility}'", *STEPS])
     told = utility_words(study.model_dump(mode="json"))
     assert all(word in told for word in words)
 

@@ -7,6 +7,7 @@ from credit_plugin.config import load_study
 
 MICRO = (
     "name=micro",
+    "properties.headline=inception_score",
     "diffusion.training.steps=24",
     "diffusion.training.warmup_steps=2",
     "pruning.finetuning.steps=10",

@@ -35,10 +35,14 @@ class TrainedUtility(ABC):
     Attributes:
         needs: Stages that must be finished before: ``full``, ``pruned``.
         role: Value of the tag ``credit.role`` of its runs.
+        common_randomness: Whether every coalition of a repeat is trained with the same random
+            numbers. Trainings that begin at the same weights then drift alike, and the drift
+            cancels where coalitions are compared; repeats still have numbers of their own.
     """
 
     needs: tuple[str, ...] = ()
     role = "coalition"
+    common_randomness = False
 
     @abstractmethod
     def training(self, study: Study) -> TrainingSettings:
@@ -67,7 +71,8 @@ class TrainedUtility(ABC):
         """
         study = bench.study
         bits, repeat = payload["coalition"], payload["repeat"]
-        seed = derive_seed(study.seed, f"{bits}/{repeat}", "training")
+        scope = f"repeat {repeat}" if self.common_randomness else f"{bits}/{repeat}"
+        seed = derive_seed(study.seed, scope, "training")
         settings = self.training(study)
         sampling_share = max(1, settings.steps // 3)
         total = settings.steps + sampling_share

@@ -12,6 +12,7 @@ class Finetuning(TrainedUtility):
     """Fine-tune a copy of the full model."""
 
     needs = ("full",)
+    common_randomness = True
 
     def training(self, study: Study) -> TrainingSettings:
         """Return the settings of a coalition's fine-tuning."""

@@ -18,6 +18,7 @@ class SparsifiedFinetuning(TrainedUtility):
     """Fine-tune a copy of the pruned model."""
 
     needs = ("full", "pruned")
+    common_randomness = True
 
     def training(self, study: Study) -> TrainingSettings:
         """Return the settings of a coalition's fine-tuning."""
