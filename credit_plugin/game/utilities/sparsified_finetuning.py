@@ -1,9 +1,11 @@
 """Utility ``sparsified_finetuning``: v(S) of the pruned model fine-tuned on S.
 
-Lu, Lin, Kim and Lee (ICLR 2025), with three differences from the released code: the average of the
+Lu, Lin, Kim and Lee (ICLR 2025), with four differences from the released code: the average of the
 weights restarts with every coalition, v(empty) and v(N) come from the same game as the rest
 (the pruned architecture, untrained for the empty coalition and fine-tuned on everybody's data
-for the full one), and the learning rate's warm-up fits into the fine-tuning.
+for the full one), the learning rate's warm-up fits into the fine-tuning, and all coalitions of a
+repeat are fine-tuned with the same random numbers. Fine-tunings start at the same weights, so
+most of the luck of one is the luck of all, and cancels in differences between coalitions.
 """
 
 from torch import nn
