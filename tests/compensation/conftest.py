@@ -15,6 +15,7 @@ from credit_plugin.game.toys import AdditiveGame, NoisyGame
 from credit_plugin.values import estimate
 
 WORTHS = (1.0, 2.5, -0.5, 0.25, 0.0)
+HEADLINE = "properties.headline=inception_score"
 DIRECTIONS = {"inception_score": 1, "frechet_distance": -1, "diversity": 1}
 
 
@@ -64,7 +65,7 @@ def make_inputs() -> Callable[..., ReportInputs]:
         resamples: int = 20,
         **facts: object,
     ) -> ReportInputs:
-        study = load_study("digits", overrides=overrides)
+        study = load_study("digits", overrides=(HEADLINE, *overrides))
         table = measured(worths) if only is None else measured(worths).select(only)
         table = table if names is None else with_names(table, names)
         names = table.contributors

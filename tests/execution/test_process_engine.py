@@ -132,7 +132,10 @@ def test_a_coordinator_that_ends_takes_its_workers_along(tmp_path, how, code):
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join([root, os.environ["PYTHONPATH"]])
     process = subprocess.Popen(
-        [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": path}
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": path},
+        # a shell that runs the tests in the background makes its children deaf to Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     coordinator = psutil.Process(process.pid)
     deadline = time.monotonic() + 60

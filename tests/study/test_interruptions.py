@@ -26,7 +26,13 @@ def command(home, *overrides):
 def start(home, *overrides):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     return subprocess.Popen(
-        command(home, *overrides), cwd=home, env=environment, stderr=subprocess.PIPE, text=True
+        command(home, *overrides),
+        cwd=home,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell that runs the tests in the background makes its children deaf to Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -53,7 +53,7 @@ def client(uri):
 
 @pytest.fixture(scope="session")
 def study():
-    return load_study("digits", overrides=("name=toy",))
+    return load_study("digits", overrides=("name=toy", "properties.headline=inception_score"))
 
 
 @pytest.fixture(scope="session")
