@@ -130,12 +130,19 @@ def test_models_carry_metrics_and_lineage(client, publish_model, run_id):
     assert versions(client, "toy.full") == versions(client, "toy.pruned") == [1]
 
 
-@pytest.mark.parametrize("step", ["set_model_version_tag", "update_model_version"])
+@pytest.mark.parametrize(
+    ("step", "before"),
+    [("update_model_version", 0), *(("set_model_version_tag", done) for done in range(4))],
+)
 def test_a_values_version_that_was_cut_short_is_made_again(
-    client, publish_values, monkeypatch, step
+    client, publish_values, monkeypatch, step, before
 ):
+    real, done = getattr(client, step), []
+
     def dies(*arguments, **settings):
-        raise KeyboardInterrupt
+        if len(done) == before:
+            raise KeyboardInterrupt
+        done.append(real(*arguments, **settings))
 
     monkeypatch.setattr(client, step, dies)
     with pytest.raises(KeyboardInterrupt):

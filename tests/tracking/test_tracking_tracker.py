@@ -52,12 +52,36 @@ def values_of():
     return make
 
 
+@pytest.fixture
+def forbid(monkeypatch):
+    """Return a function that makes clients fail when they are asked to write."""
+
+    def forbid(*methods):
+        for method in methods:
+            monkeypatch.setattr(mlflow.MlflowClient, method, None)
+
+    return forbid
+
+
 def odd_dataset(names):
     return ContributorDataset(
         name="odd",
         images=np.arange(len(names) * 16, dtype=np.uint8).reshape(len(names), 4, 4, 1),
         contributor=np.arange(len(names)),
         contributors=tuple(names),
+    )
+
+
+def log_stage(tracker, role="train"):
+    return tracker.log_stage(
+        role,
+        f"{role}-1",
+        "a model",
+        params={"steps": 3, "nested": {"rates": [1, 2]}},
+        metrics={"property/inception_score": 1.5},
+        curves={"loss/training": [(1, 0.5), (2, 0.25)]},
+        started=1_700_000_000.0,
+        finished=1_700_000_001.5,
     )
 
 
@@ -94,11 +118,13 @@ def test_an_evaluation_is_one_nested_run_with_tags_and_metrics(tracker, children
     }
 
 
-def test_telling_twice_makes_no_second_run(start, children, log):
+def test_telling_twice_makes_no_second_run_and_writes_nothing(start, children, log, forbid):
     log()
     before = children()[0].to_dictionary()
+    later = start()
+    forbid("create_run", "log_batch", "set_terminated", "set_tag")
     log()
-    log(by=start())
+    log(by=later)
     (after,) = children()
     assert after.to_dictionary() == before
 
@@ -165,25 +191,13 @@ def test_a_coalition_of_258_contributors_fits_every_database(children, log):
 
 
 def test_a_stage_is_logged_once(client, start, tracker, children):
-    def stage(by):
-        return by.log_stage(
-            "train",
-            "full-1",
-            "full model",
-            params={"steps": 3, "nested": {"rates": [1, 2]}},
-            metrics={"cost/training_seconds": 1.5},
-            curves={"loss/training": [(1, 0.5), (2, 0.25)]},
-            started=1_700_000_000.0,
-            finished=1_700_000_001.5,
-        )
-
-    run_id = stage(tracker)
-    assert stage(tracker) == stage(start()) == run_id
+    run_id = log_stage(tracker)
+    assert log_stage(tracker) == log_stage(start()) == run_id
     (run,) = children()
-    assert (run.info.run_id, run.info.run_name) == (run_id, "full model")
+    assert (run.info.run_id, run.info.run_name) == (run_id, "a model")
     assert run.info.status == "FINISHED"
     assert run.data.tags["credit.role"] == "train"
-    assert run.data.tags["credit.stage"] == "full-1"
+    assert run.data.tags["credit.stage"] == "train-1"
     assert run.data.params == {"steps": "3", "nested.rates": "[1, 2]"}
     points = client.get_metric_history(run_id, "loss/training")
     assert [(p.step, p.value) for p in points] == [(1, 0.5), (2, 0.25)]
@@ -275,7 +289,10 @@ def test_hundreds_of_settings_fit_and_change(client, tracker):
     assert data.tags["credit.changed.many.249"] == "-249"
 
 
-def test_the_dataset_is_logged_once_whole_and_for_each_contributor(client, start, tracker, dataset):
+def test_the_dataset_is_logged_once_whole_and_for_each_contributor(
+    client, start, tracker, dataset, forbid
+):
+    forbid("log_inputs")
     start()
     inputs = client.get_run(tracker.parent_run_id).inputs.dataset_inputs
     assert len(inputs) == 1 + dataset.n_contributors
@@ -338,6 +355,8 @@ def test_finish_ends_the_studys_run(client, tracker, status):
 def test_the_description_links_to_the_coalitions_and_the_link_works(client, tracker, log):
     for i, score in enumerate((1.0, 3.0, 2.0)):
         log(key=f"k{i}", properties={"inception_score": score})
+    for role in ("train", "prune"):
+        log_stage(tracker, role)
     tracker.describe("**Found** something.")
     note = client.get_run(tracker.parent_run_id).data.tags["mlflow.note.content"]
     assert note.startswith("**Found** something.\n\n")
@@ -351,7 +370,8 @@ def test_the_description_links_to_the_coalitions_and_the_link_works(client, trac
         [tracker.experiment_id], query["searchFilter"], order_by=[f"{query['orderByKey']} DESC"]
     )
     assert query["orderByAsc"] == "false"
-    assert [r.data.metrics["property/inception_score"] for r in found] == [3.0, 2.0, 1.0]
+    assert [r.data.metrics["property/inception_score"] for r in found] == [3.0, 2.0, 1.5, 1.0]
+    assert found[2].data.tags["credit.role"] == "prune"
 
 
 def test_the_shared_view_is_json_about_this_study(client, study, tracker):
