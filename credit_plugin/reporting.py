@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from credit_plugin.compensation.plots import convergence_plot, values_plot
+from credit_plugin.compensation.plots import convergence_plot, samples_plot, values_plot
 from credit_plugin.compensation.rendering import escape_markdown
 from credit_plugin.compensation.report import ReportInputs, write_report
-from credit_plugin.compensation.wording import baseline_words
+from credit_plugin.compensation.wording import baseline_words, property_words
 
 if TYPE_CHECKING:
     from credit_plugin.session import Session
@@ -91,26 +91,43 @@ def _baselines(session: "Session") -> dict[str, float]:
 
 
 def _log_pictures(session: "Session", headline: "ContributorValues") -> None:
-    """Log samples of three coalitions: everybody, and the top contributor left out and alone.
+    """Log samples of both models and of three coalitions, one by one and side by side.
 
-    A design need not hold the last two; the largest evaluated coalition without the top
-    contributor and the smallest one with it stand for them.
+    A design need not hold the coalition without the top contributor nor the top contributor
+    alone; the largest evaluated coalition without and the smallest one with it stand for them.
     """
+    property_of = property_words(headline.property).name
+    name, n, previews = headline.property, len(headline.contributors), session.folders.previews
+    panels = [
+        (f"{kind} model", "", facts["properties"][name], previews / f"{kind}.png")
+        for kind, facts in session.facts.items()
+    ]
+    evaluated = {e.coalition: e for e in session.evaluations() if e.ok and e.repeat == 0}
+    for what, bits in _telling_coalitions(headline, list(evaluated)).items():
+        key = session.folders.coalition_key(bits, 0)
+        members = f" ({bits.count('1')} of {n})"
+        panels.append((what, members, evaluated[bits].properties[name], previews / f"{key}.png"))
+    shown = []
+    for what, members, measured, path in panels:
+        if path.exists():
+            session.tracker.log_image(f"images/{what}.png", path)
+            with Image.open(path) as picture:
+                pixels = np.asarray(picture.convert("RGB"))
+            shown.append((what + members, f"{property_of}: {measured:.3g}", pixels))
+    figure = samples_plot(shown, "What the models generate from the same initial noise")
+    session.tracker.log_figure(figure, "plots/samples.png")
+
+
+def _telling_coalitions(headline: "ContributorValues", evaluated: list[str]) -> dict[str, str]:
     top = int(np.argmax(headline.values))
-    evaluated = [e.coalition for e in session.evaluations() if e.ok and e.repeat == 0]
     without = [bits for bits in evaluated if bits[top] == "0"]
     including = [bits for bits in evaluated if bits[top] == "1"]
-    n = len(headline.contributors)
     chosen = {
-        "everybody": "1" * n,
-        "without the top contributor": max(without, key=lambda bits: bits.count("1")),
-        "top contributor": min(including, key=lambda bits: bits.count("1")),
+        "everybody": "1" * len(headline.contributors),
+        "without the top contributor": max(without, key=lambda bits: bits.count("1"), default=""),
+        "with the top contributor": min(including, key=lambda bits: bits.count("1"), default=""),
     }
-    for what, bits in chosen.items():
-        path = session.folders.previews / f"{session.folders.coalition_key(bits, 0)}.png"
-        members = bits.count("1")
-        if path.exists():
-            session.tracker.log_image(f"samples/coalition {what} - {members} of {n}", path)
+    return {what: bits for what, bits in chosen.items() if bits in evaluated}
 
 
 def _thumbnails(session: "Session") -> dict[str, bytes]:
@@ -161,7 +178,7 @@ def _story(session: "Session", headline: "ContributorValues") -> str:
     )
     return (
         f"**{study.properties.headline}** of {study.name}: {headline.v_empty:.3g} with nobody "
-        f"(baseline: {study.game.baseline}), {headline.v_full:.3g} with all "
+        f"(baseline: {baseline_words(study.game.baseline)}), {headline.v_full:.3g} with all "
         f"{len(headline.contributors)} contributors.\n\n"
         f"Largest shares: {named}. {len(session.plan)} evaluations of coalitions.{lost} Payouts "
         "and intervals: artifact `report.html`; values: `values.csv`.\n\n"

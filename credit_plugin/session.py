@@ -206,7 +206,7 @@ class Session:
             metrics=metrics,
             full_model_id=full.model_id if full and kind != "full" else None,
         )
-        self.tracker.log_image(f"samples/{kind} model", self.folders.previews / f"{kind}.png")
+        self.tracker.log_image(f"images/{kind} model.png", self.folders.previews / f"{kind}.png")
 
     def _measured(self, kind: str) -> dict[str, Any]:
         """Return a model's own properties, measured once for each table as coalitions are."""

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from credit_plugin.compensation.wording import baseline_words
+
 if TYPE_CHECKING:
     from credit_plugin.study import StudyResult
 
@@ -19,7 +21,7 @@ def print_summary(result: "StudyResult", tracking_uri: str | None) -> None:
         headline = result.headline
         console.print(
             f"v(N) = {headline.v_full:.4g}, v(empty) = {headline.v_empty:.4g} "
-            f"(baseline: {result.study.game.baseline}), "
+            f"(baseline: {baseline_words(result.study.game.baseline)}), "
             f"sum of values = {headline.values.sum():.4g}"
         )
     for line in result.lost:

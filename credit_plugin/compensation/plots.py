@@ -1,4 +1,4 @@
-"""Figures of values: who, how sure, and how the estimate settled.
+"""Figures of values: who, how sure, how the estimate settled, and what was measured.
 
 Figures are made without pyplot's global state, so that any thread can make them and none has to be
 closed. Colours are Okabe and Ito's, which colour-blind readers can tell apart; what a colour says
@@ -115,6 +115,31 @@ def convergence_plot(
     )
     names = [f"{_short(final.contributors[i])}  {percent(final.shares()[i])}" for i in top]
     _label_ends(figure, axes, lines[-1, top], names)
+    return figure
+
+
+def samples_plot(panels: Sequence[tuple[str, str, np.ndarray]], title: str) -> Figure:
+    """Return grids of generated images beside each other.
+
+    Args:
+        panels: What made the images, a line about it, and uint8 [H, W, C] pixels, of each grid.
+        title: What they have in common.
+    """
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    size = (2.9 * columns, 3.35 * rows + 0.5)
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
+    figure.suptitle(_literal(title), x=0.012, ha="left", size=13, weight="bold", color=INK)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (made_by, line, pixels) in zip(grid, panels, strict=False):
+        axes.imshow(pixels, interpolation="nearest")
+        axes.set_title(_literal(made_by), loc="left", size=10.5, color=INK)
+        axes.set_xlabel(_literal(line), loc="left", size=9.5, color=SOFT)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_color(FAINT)
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
     return figure
 
 

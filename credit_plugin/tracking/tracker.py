@@ -193,12 +193,15 @@ class StudyTracker:
         stamp = int(time.time() * 1000)
         self._log_metrics(self.parent_run_id, [Metric(k, v, stamp, 0) for k, v in metrics.items()])
 
-    def log_image(self, key: str, path: Path, step: int = 0) -> None:
-        """Log a picture on the study's run, in the UI's image grid."""
+    def log_image(self, artifact: str, path: Path) -> None:
+        """Log a picture as an artifact of the study's run.
+
+        MLflow's image grid is left alone: it writes all parameters of a run above every picture,
+        and a study has so many that the pictures cannot be seen.
+        """
         with Image.open(path) as picture:
-            self.client.log_image(
-                self.parent_run_id, np.asarray(picture.convert("RGB")), key=key, step=step
-            )
+            pixels = np.asarray(picture.convert("RGB"))
+        self.client.log_image(self.parent_run_id, pixels, artifact)
 
     def log_figure(self, figure: Figure, artifact: str) -> None:
         """Log a figure as an artifact of the study's run."""

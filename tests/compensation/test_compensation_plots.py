@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from matplotlib.text import Text
 from PIL import Image
 
-from credit_plugin.compensation.plots import convergence_plot, spread, values_plot
+from credit_plugin.compensation.plots import convergence_plot, samples_plot, spread, values_plot
 from credit_plugin.compensation.wording import property_words
 from credit_plugin.values import ContributorValues
 
@@ -186,3 +186,17 @@ def test_labels_move_as_little_as_is_needed():
     assert placed == pytest.approx([9.0, 6.0, 4.0, 1.0])
     assert spread(np.array([0.0, 0.0]), 2.0, 0.0, 10.0) == pytest.approx([2.0, 0.0])
     assert spread(np.array([10.0, 10.0]), 2.0, 0.0, 10.0) == pytest.approx([10.0, 8.0])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 7])
+def test_every_grid_of_samples_is_shown_with_its_name_and_line(n):
+    rng = np.random.default_rng(n)
+    panels = [(f"${i}_model", f"line {i}", rng.integers(0, 256, (16, 16, 3))) for i in range(n)]
+    figure = samples_plot(panels, "100 $ and 200 $")
+    drawn(figure)
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert len(shown) == n
+    for axes, (name, line, pixels) in zip(shown, panels, strict=True):
+        assert axes.get_title(loc="left") == name.replace("$", r"\$")
+        assert axes.get_xlabel() == line
+        assert (axes.images[0].get_array() == pixels).all()

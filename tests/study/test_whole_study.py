@@ -80,6 +80,16 @@ def test_the_parent_tells_the_story(client, finished):
     assert history[-1].value == pytest.approx(finished.headline.values[0])
     artifacts = {a.path for a in client.list_artifacts(finished.parent_run_id)}
     assert {"values.csv", "coalitions.csv", "report.html", "plots", "images"} <= artifacts
+    plots = {a.path for a in client.list_artifacts(finished.parent_run_id, "plots")}
+    assert plots == {"plots/values.png", "plots/convergence.png", "plots/samples.png"}
+    images = {a.path for a in client.list_artifacts(finished.parent_run_id, "images")}
+    assert images == {
+        "images/full model.png",
+        "images/pruned model.png",
+        "images/everybody.png",
+        "images/without the top contributor.png",
+        "images/with the top contributor.png",
+    }
 
 
 def test_the_experiment_remembers_how_to_show_the_runs(client, runs):

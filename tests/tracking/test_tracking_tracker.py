@@ -392,11 +392,13 @@ def test_pictures_and_files_are_logged_on_the_studys_run(client, tracker, tmp_pa
     Image.new("L", (8, 8), 7).save(tmp_path / "grey.png")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "values.csv").write_text("a\n")
-    tracker.log_image("samples/full model", tmp_path / "grey.png")
+    for _ in range(2):
+        tracker.log_image("images/full model.png", tmp_path / "grey.png")
     tracker.log_figure(Figure(), "plots/values.png")
     tracker.log_artifacts(tmp_path / "folder", "report")
     tracker.log_metrics({"cost/total_seconds": 2.0})
     run_id = tracker.parent_run_id
     assert {a.path for a in client.list_artifacts(run_id)} == {"images", "plots", "report"}
     assert [a.path for a in client.list_artifacts(run_id, "report")] == ["report/values.csv"]
+    assert [a.path for a in client.list_artifacts(run_id, "images")] == ["images/full model.png"]
     assert client.get_run(run_id).data.metrics["cost/total_seconds"] == 2.0
