@@ -44,7 +44,8 @@ def publish_report(session: "Session") -> Path:
         session.published.get("full"),
         session.published.get("pruned"),
     )
-    tracker.describe(_story(session, headline))
+    lower_is_better = session.directions[headline.property] < 0
+    tracker.describe(_story(session, headline), ascending=lower_is_better)
     return folders.report
 
 
@@ -163,7 +164,7 @@ def _content(folder: Path) -> str:
 
 
 def _story(session: "Session", headline: "ContributorValues") -> str:
-    """Return three lines of Markdown that say what the run found."""
+    """Return three lines of Markdown: what was found, who made it, which models it rests on."""
     study = session.study
     ranked = np.argsort(-headline.values)
     top = [headline.contributors[i] for i in ranked[:3]]
@@ -176,11 +177,12 @@ def _story(session: "Session", headline: "ContributorValues") -> str:
         f"[{m.name} v{m.version}](#/models/{m.name}/versions/{m.version})"
         for m in session.published.values()
     )
+    direction = session.directions[headline.property]
+    lower = " (lower is better)" if direction < 0 else ""
     return (
-        f"**{study.properties.headline}** of {study.name}: {headline.v_empty:.3g} with nobody "
-        f"(baseline: {baseline_words(study.game.baseline)}), {headline.v_full:.3g} with all "
-        f"{len(headline.contributors)} contributors.\n\n"
-        f"Largest shares: {named}. {len(session.plan)} evaluations of coalitions.{lost} Payouts "
-        "and intervals: artifact `report.html`; values: `values.csv`.\n\n"
+        f"**{headline.property}** of {study.name}{lower}: {headline.v_empty * direction:.3g} with "
+        f"nobody (baseline: {baseline_words(study.game.baseline)}), "
+        f"{headline.v_full * direction:.3g} with all {len(headline.contributors)} contributors.  \n"
+        f"Largest shares: {named}. {len(session.plan)} evaluations of coalitions.{lost}  \n"
         f"Models: {links}"
     )

@@ -25,7 +25,7 @@ from credit_plugin.tracking.names import metric_names
 from credit_plugin.tracking.parent import PARENT_TAG, children_of, find_parent
 from credit_plugin.tracking.registry import PublishedModel, Registry
 from credit_plugin.tracking.store import open_store
-from credit_plugin.tracking.views import share_view
+from credit_plugin.tracking.views import artifact_page, share_view
 from credit_plugin.values import ContributorValues
 
 BATCH = 900
@@ -33,6 +33,12 @@ TAG_BATCH = 100
 LONGEST_NAME = 250
 LONGEST_PARAM = 500
 LONGEST_TAG = 5000
+LINKED = {
+    "report.html": "report",
+    "plots/values.png": "values",
+    "plots/samples.png": "samples",
+    "plots/convergence.png": "convergence",
+}
 
 
 class StudyTracker:
@@ -243,11 +249,23 @@ class StudyTracker:
             folder, self.parent_run_id, content, [m for m in (full, pruned) if m is not None]
         )
 
-    def describe(self, markdown: str) -> None:
-        """Set the description that MLflow shows on the study's run."""
-        view = share_view(self.client, self.experiment_id, self.study, self.parent_run_id)
-        note = f"{markdown}\n\n[All coalitions, sorted by {self.study.properties.headline}]({view})"
+    def describe(self, markdown: str, ascending: bool = False) -> None:
+        """Set the description that MLflow shows on the study's run, and add links.
+
+        Args:
+            markdown: What the study found.
+            ascending: Whether the table of coalitions begins with the lowest headline.
+        """
+        view = share_view(
+            self.client, self.experiment_id, self.study, self.parent_run_id, ascending
+        )
+        links = [f"[{words}]({self._page(artifact)})" for artifact, words in LINKED.items()]
+        links.append(f"[all coalitions, sorted by {self.study.properties.headline}]({view})")
+        note = f"{markdown}  \nLook at: {' · '.join(links)}"
         self.client.set_tag(self.parent_run_id, "mlflow.note.content", note)
+
+    def _page(self, artifact: str) -> str:
+        return artifact_page(self.experiment_id, self.parent_run_id, artifact)
 
     def close_orphans(self) -> None:
         """End children that a kill or Ctrl-C left RUNNING and that nothing completed since."""

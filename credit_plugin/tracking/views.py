@@ -1,7 +1,8 @@
-"""The run table as it should open: coalitions only, our columns, sorted by the headline.
+"""Pages of MLflow's UI that a study links to, among them its run table as it should open.
 
-MLflow keeps shared states of the run table as experiment tags. They are undocumented, so the link
-carries the filter and the order as well, which are stable parts of the URL.
+MLflow keeps shared states of the run table as experiment tags: coalitions only, our columns, the
+best on top. They are undocumented. A link names the state alone: a filter beside it would make
+the UI ignore the columns.
 """
 
 import json
@@ -13,23 +14,28 @@ from credit_plugin.config import Study
 from credit_plugin.tracking._mlflow_compat import SHARED_VIEW_TAG
 from credit_plugin.tracking.parent import PARENT_TAG
 
+# a browser that has never been here would open the pages of generative AI
+PAGES = "workflowType=machine_learning"
 
-def share_view(client: MlflowClient, experiment_id: str, study: Study, parent_run_id: str) -> str:
-    """Write the shared state and return the page's address relative to the server."""
-    headline = f"metrics.`property/{study.properties.headline}`"
-    search = f"tags.`{PARENT_TAG}` = '{parent_run_id}' and tags.`credit.role` != 'train'"
+
+def share_view(
+    client: MlflowClient, experiment_id: str, study: Study, parent_run_id: str, ascending: bool
+) -> str:
+    """Write the shared state of a study's run and return the page's address on the server."""
     columns = [f"metrics.`property/{name}`" for name in study.properties.names]
     columns += ["tags.`credit.coalition`", "tags.`credit.role`", "metrics.`coalition/size`"]
+    search = f"tags.`{PARENT_TAG}` = '{parent_run_id}' and tags.`credit.role` != 'train'"
     state = {
         "searchFilter": search,
-        "orderByKey": headline,
-        "orderByAsc": False,
+        "orderByKey": f"metrics.`property/{study.properties.headline}`",
+        "orderByAsc": ascending,
         "selectedColumns": columns,
     }
-    key = f"credit-{study.name}"
+    key = f"credit-{study.name}-{parent_run_id[:8]}"
     client.set_experiment_tag(experiment_id, f"{SHARED_VIEW_TAG}{key}", json.dumps(state))
-    return (
-        f"#/experiments/{experiment_id}/runs?workflowType=machine_learning"
-        f"&viewStateShareKey={quote(key)}&searchFilter={quote(search)}"
-        f"&orderByKey={quote(headline)}&orderByAsc=false"
-    )
+    return f"#/experiments/{experiment_id}/runs?{PAGES}&viewStateShareKey={quote(key)}"
+
+
+def artifact_page(experiment_id: str, run_id: str, artifact: str) -> str:
+    """Return the address, on the server, of the page that shows an artifact of a run."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}/artifacts/{quote(artifact)}?{PAGES}"

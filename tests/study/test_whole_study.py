@@ -92,9 +92,10 @@ def test_the_parent_tells_the_story(client, finished):
     }
 
 
-def test_the_experiment_remembers_how_to_show_the_runs(client, runs):
+def test_the_experiment_remembers_how_to_show_the_runs(client, runs, finished):
     experiment = client.get_experiment(runs[0].info.experiment_id)
-    state = json.loads(experiment.tags["mlflow.sharedViewState.credit-micro"])
+    key = f"credit-micro-{finished.parent_run_id[:8]}"
+    state = json.loads(experiment.tags[f"mlflow.sharedViewState.{key}"])
     assert state["orderByKey"] == "metrics.`property/inception_score`"
     found = client.search_runs(
         [experiment.experiment_id], state["searchFilter"], order_by=[state["orderByKey"] + " DESC"]

@@ -359,28 +359,37 @@ def test_the_description_links_to_the_coalitions_and_the_link_works(client, trac
         log_stage(tracker, role)
     tracker.describe("**Found** something.")
     note = client.get_run(tracker.parent_run_id).data.tags["mlflow.note.content"]
-    assert note.startswith("**Found** something.\n\n")
-    text, address = re.search(r"\[(.+)\]\((\S+)\)$", note).groups()
-    assert text == "All coalitions, sorted by inception_score"
-    page = urlsplit(address).fragment
+    lines = note.split("  \n")
+    assert lines[0] == "**Found** something."
+    links = dict(re.findall(r"\[([^]]+)\]\((\S+)\)", lines[1]))
+    run_page = f"/experiments/{tracker.experiment_id}/runs/{tracker.parent_run_id}/artifacts"
+    assert urlsplit(links["report"]).fragment.startswith(f"{run_page}/report.html?")
+    page = urlsplit(links["all coalitions, sorted by inception_score"]).fragment
     assert page.startswith(f"/experiments/{tracker.experiment_id}/runs?")
     query = {key: value[0] for key, value in parse_qs(page.partition("?")[2]).items()}
-    assert query["viewStateShareKey"] == "credit-toy"
+    # a filter in the address would make the UI ignore the shared state's columns
+    assert query.keys() == {"workflowType", "viewStateShareKey"}
+    state = shared_view(client, tracker, query["viewStateShareKey"])
+    assert state["orderByAsc"] is False
     found = client.search_runs(
-        [tracker.experiment_id], query["searchFilter"], order_by=[f"{query['orderByKey']} DESC"]
+        [tracker.experiment_id], state["searchFilter"], order_by=[f"{state['orderByKey']} DESC"]
     )
-    assert query["orderByAsc"] == "false"
     assert [r.data.metrics["property/inception_score"] for r in found] == [3.0, 2.0, 1.5, 1.0]
     assert found[2].data.tags["credit.role"] == "prune"
 
 
-def test_the_shared_view_is_json_about_this_study(client, study, tracker):
-    tracker.describe("x")
+def shared_view(client, tracker, key):
     tags = client.get_experiment(tracker.experiment_id).tags
-    state = json.loads(tags["mlflow.sharedViewState.credit-toy"])
+    return json.loads(tags[f"mlflow.sharedViewState.{key}"])
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+def test_the_shared_view_is_of_this_study_alone(client, study, tracker, ascending):
+    tracker.describe("x", ascending=ascending)
+    state = shared_view(client, tracker, f"credit-toy-{tracker.parent_run_id[:8]}")
     assert tracker.parent_run_id in state["searchFilter"]
     assert state["orderByKey"] == "metrics.`property/inception_score`"
-    assert state["orderByAsc"] is False
+    assert state["orderByAsc"] is ascending
     for name in study.properties.names:
         assert f"metrics.`property/{name}`" in state["selectedColumns"]
 
