@@ -82,6 +82,7 @@ class Session:
             parent_run_id=self.tracker.parent_run_id,
             table=self.table,
             values=self.estimates,
+            directions=self.directions,
             lost=self.lost(),
             models={kind: f"{m.name}/{m.version}" for kind, m in self.published.items()},
             report=self.report_folder,

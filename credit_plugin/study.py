@@ -48,6 +48,7 @@ class StudyResult:
         parent_run_id: The study's MLflow run.
         table: Oriented utilities of every evaluated coalition.
         values: Values by property.
+        directions: By property, 1.0 where more is better and -1.0 where less is.
         lost: One line for each evaluation that was given up.
         models: Registered model versions, ``name/version`` by kind.
         report: Folder of the compensation report.
@@ -58,6 +59,7 @@ class StudyResult:
     parent_run_id: str
     table: "UtilityTable | None"
     values: "Mapping[str, ContributorValues]"
+    directions: Mapping[str, float]
     lost: tuple[str, ...]
     models: Mapping[str, str]
     report: Path | None

@@ -19,6 +19,8 @@ def print_summary(result: "StudyResult", tracking_uri: str | None) -> None:
     if result.values:
         console.print(values_table(result))
         headline = result.headline
+        if result.directions[headline.property] < 0:
+            console.print(f"lower is better: v is minus {headline.property}")
         console.print(
             f"v(N) = {headline.v_full:.4g}, v(empty) = {headline.v_empty:.4g} "
             f"(baseline: {baseline_words(result.study.game.baseline)}), "
@@ -38,7 +40,8 @@ def values_table(result: "StudyResult") -> Table:
     """Return the contributors by value, highest first."""
     headline = result.headline
     shares = headline.shares()
-    table = Table(title=f"{result.study.name}: who made {result.study.properties.headline}")
+    verb = "raised" if result.directions[headline.property] > 0 else "lowered"
+    table = Table(title=f"{result.study.name}: who {verb} {headline.property}")
     table.add_column("contributor")
     level = f"{headline.confidence:.0%} interval"
     for column in ("value", level, "share"):

@@ -212,7 +212,13 @@ def _label_ends(figure: Figure, axes: Axes, heights: np.ndarray, names: Sequence
                 color=LINES[k],
                 annotation_clip=False,
                 parse_math=False,
-                arrowprops={"arrowstyle": "-", "color": LINES[k], "lw": 0.8, "alpha": 0.6},
+                arrowprops={
+                    "arrowstyle": "-",
+                    "relpos": (0, 0.5),
+                    "color": LINES[k],
+                    "lw": 0.8,
+                    "alpha": 0.6,
+                },
             )
         )
     figure.draw_without_rendering()  # labels have made room for themselves: heights are known

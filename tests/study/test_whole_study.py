@@ -1,6 +1,7 @@
 """A whole study, looked at from every side: ledger, MLflow, registry, report."""
 
 import collections
+import dataclasses
 import json
 import shutil
 
@@ -14,6 +15,7 @@ from credit_plugin import run_study
 from credit_plugin.compensation.report import check_manifest
 from credit_plugin.errors import InputError
 from credit_plugin.game import UtilityTable
+from credit_plugin.summary import print_summary
 from credit_plugin.tracking.flavors import diffusion, values
 from credit_plugin.values import estimate
 
@@ -48,6 +50,20 @@ def test_the_ledger_holds_every_planned_evaluation_once(finished, home):
     repeats = collections.Counter(line["coalition"] for line in lines)
     assert repeats["0" * 8] == repeats["1" * 8] == 2
     assert all(line["error"] is None and line["attempts"] == 1 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("direction", "verb", "note"),
+    [(1.0, "raised", False), (-1.0, "lowered", True)],
+)
+def test_the_terminal_says_who_moved_the_headline_and_how(finished, capsys, direction, verb, note):
+    directions = {**finished.directions, "inception_score": direction}
+    print_summary(dataclasses.replace(finished, directions=directions), None)
+    printed = capsys.readouterr().out
+    assert f"micro: who {verb} inception_score" in printed
+    assert ("lower is better: v is minus inception_score" in printed) == note
+    assert all(name in printed for name in finished.headline.contributors)
+    assert "baseline: the untrained network" in printed
 
 
 def test_runs_are_nested_finished_and_measured(runs, finished):
