@@ -9,6 +9,7 @@ are kept in ``--workdir`` and go on after an interruption; retraining is shared 
 the same training settings.
 """
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -35,8 +36,9 @@ def evaluate(
         game["finetuning"] = TrainingSettings()
         changes["pruning"] = PruningSettings()
     changed = study.model_copy(update={**changes, "game": study.game.model_copy(update=game)})
-    uri = f"sqlite:///{workdir.resolve() / 'fidelity.db'}"
-    return run_study(changed, until="values", workdir=workdir, tracking_uri=uri)
+    uri = f"sqlite:///{workdir / 'fidelity.db'}"
+    with contextlib.chdir(workdir):  # MLflow keeps artifacts where it is started
+        return run_study(changed, until="values", workdir=workdir, tracking_uri=uri)
 
 
 def correlation(function, one: np.ndarray, two: np.ndarray) -> tuple[float, float, float]:
@@ -65,7 +67,7 @@ def seconds(result: StudyResult) -> float:
 @click.option("--set", "settings", multiple=True, metavar="A.B=C")
 def main(preset: str, coalitions: int, workers: int, workdir: Path | None, settings) -> None:
     study = load_study(preset, overrides=settings)
-    folder = workdir or Path(tempfile.mkdtemp())
+    folder = (workdir or Path(tempfile.mkdtemp())).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     cheap = evaluate(study, folder, coalitions, study.game.utility, workers)
     exact = evaluate(study, folder, coalitions, "retraining", workers)

@@ -7,6 +7,7 @@ phase, the share of the coalition phase that was not spent in evaluations (track
 waiting for workers to start and to end), and the largest memory that a worker used.
 """
 
+import contextlib
 import os
 import tempfile
 import threading
@@ -61,7 +62,7 @@ def main(preset: str, settings) -> None:
     display, watch = TimedDisplay(), MemoryWatch()
     watch.start()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         uri = f"sqlite:///{Path(folder) / 'mlflow.db'}"
         result = run_study(study, workdir=Path(folder), tracking_uri=uri, display=display)
         whole = time.monotonic() - started
