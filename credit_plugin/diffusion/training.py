@@ -197,8 +197,13 @@ class Trainer:
         self.step = state["step"]
         self.result.losses = [(int(step), float(loss)) for step, loss in state["losses"]]
         self.result.seconds = state["seconds"]
-        for _ in range(self.step):
-            self.schedule.step()
+        # the rate is a function of the step: no need to walk there
+        schedule = self.schedule
+        schedule.last_epoch = self.step
+        for group, rate, factor in zip(
+            self.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
+        ):
+            group["lr"] = rate * factor(self.step)
 
     def _named(self) -> list[tuple[str, Tensor]]:
         return list(self.model.state_dict(keep_vars=True).items())
