@@ -56,13 +56,14 @@ class ProgressDisplay:
         self._first = done
         if self.console.is_terminal:
             self._bar = Progress(
-                TextColumn("{task.description:<12}"),
+                TextColumn("{task.description:<14}"),
                 BarColumn(bar_width=32),
                 MofNCompleteColumn(),
                 TextColumn(unit),
                 TimeElapsedColumn(),
-                TextColumn("left"),
+                TextColumn("passed,"),
                 TimeRemainingColumn(),
+                TextColumn("left"),
                 console=self.console,
             )
             self._bar.start()

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from credit_plugin.compensation.wording import baseline_words
+from credit_plugin.compensation.wording import baseline_words, decimals_for, fixed, percent
 
 if TYPE_CHECKING:
     from credit_plugin.study import StudyResult
@@ -46,11 +46,13 @@ def values_table(result: "StudyResult") -> Table:
     level = f"{headline.confidence:.0%} interval"
     for column in ("value", level, "share"):
         table.add_column(column, justify="right")
+    digits = decimals_for([*headline.ci_low, *headline.ci_high])
     for i in np.argsort(-headline.values):
+        low, high = (fixed(end[i], digits) for end in (headline.ci_low, headline.ci_high))
         table.add_row(
             escape(headline.contributors[i]),
-            f"{headline.values[i]:.4g}",
-            f"{headline.ci_low[i]:.3g} .. {headline.ci_high[i]:.3g}",
-            f"{shares[i]:.1%}",
+            fixed(headline.values[i], digits),
+            f"{low} to {high}",
+            percent(shares[i]),
         )
     return table
