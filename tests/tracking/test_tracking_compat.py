@@ -5,7 +5,6 @@ import inspect
 from pathlib import Path
 
 import mlflow
-import pytest
 import yaml
 from mlflow.utils import mlflow_tags
 
