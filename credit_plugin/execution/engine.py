@@ -8,13 +8,11 @@ A new engine is one new module in this folder.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from pkgutil import iter_modules
 from types import TracebackType
 from typing import Any, Protocol
 
 from credit_plugin.config import ExecutionSettings
-from credit_plugin.errors import InputError
+from credit_plugin.registry import Registry
 
 Runner = Callable[[Mapping[str, Any], Callable[[int, int], None]], Any]
 """(payload, report(done, total)) -> result; reports are signs of life as well."""
@@ -98,17 +96,10 @@ class Engine(Protocol):
         """
 
 
-_ENGINES: dict[str, Callable[[ExecutionSettings], Engine]] = {}
-
-
-def register_engine(name: str) -> Callable[[Any], Any]:
-    """Register the decorated class as the engine ``name``."""
-
-    def register(kind: Any) -> Any:
-        _ENGINES[name] = kind
-        return kind
-
-    return register
+ENGINES: Registry[Callable[[ExecutionSettings], Engine]] = Registry(
+    "credit_plugin.execution", "credit_plugin.engines", "an engine"
+)
+register_engine = ENGINES.register
 
 
 def create_engine(settings: ExecutionSettings) -> Engine:
@@ -117,12 +108,4 @@ def create_engine(settings: ExecutionSettings) -> Engine:
     Raises:
         InputError: If it is not registered.
     """
-    package = import_module("credit_plugin.execution")
-    for module in iter_modules(package.__path__):
-        import_module(f"{package.__name__}.{module.name}")
-    if settings.engine not in _ENGINES:
-        known = ", ".join(sorted(_ENGINES))
-        raise InputError(
-            f"execution.engine: {settings.engine!r} is not an engine; choose from {known}"
-        )
-    return _ENGINES[settings.engine](settings)
+    return ENGINES.get(settings.engine, "execution.engine")(settings)

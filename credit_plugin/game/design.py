@@ -7,42 +7,28 @@ one, row by row, so that a study can be topped up. Only ``shapley_iid``, which d
 because its source does, may list a coalition twice.
 
 A further design is one more module in :mod:`credit_plugin.game.designs`, or any function that is
-decorated with :func:`register_design`. The registry follows peft's ``mapping.py``: a decorator and
-a dict, no chain of ifs.
+decorated with :func:`register_design`. Options are keyword-only.
 """
 
 from collections.abc import Callable
-from importlib import import_module
 from inspect import Parameter, signature
-from pkgutil import iter_modules
 from typing import Any
 
 import numpy as np
 
 from credit_plugin.errors import InputError
+from credit_plugin.registry import Registry
 
 Design = Callable[..., np.ndarray]
 """(n_players, budget, seed, **options) -> bool [budget, n_players]."""
 
 MAX_PLAYERS = 1000
 
-_DESIGNS: dict[str, Design] = {}
-
-
-def register_design(name: str) -> Callable[[Design], Design]:
-    """Register the decorated function as the design ``name``; its options are keyword-only."""
-
-    def register(function: Design) -> Design:
-        _DESIGNS[name] = function
-        return function
-
-    return register
-
-
-def design_names() -> list[str]:
-    """Return the names of the registered designs, sorted."""
-    _import_all()
-    return sorted(_DESIGNS)
+DESIGNS: Registry[Design] = Registry(
+    "credit_plugin.game.designs", "credit_plugin.designs", "a design"
+)
+register_design = DESIGNS.register
+design_names = DESIGNS.names
 
 
 def design(
@@ -63,9 +49,7 @@ def design(
     Raises:
         InputError: For an unknown design or option, or numbers out of range.
     """
-    _import_all()
-    if kind not in _DESIGNS:
-        raise InputError(f"design: {kind!r} is unknown; choose from {', '.join(sorted(_DESIGNS))}")
+    function = DESIGNS.get(kind, "design")
     if not 2 <= n_players <= MAX_PLAYERS:
         raise InputError(f"n_players: {n_players} is outside 2..{MAX_PLAYERS}")
     if budget < 4:
@@ -75,7 +59,6 @@ def design(
             f"budget: {budget} is more than the {2**n_players} coalitions of {n_players} "
             f"contributors; use {2**n_players} or less"
         )
-    function = _DESIGNS[kind]
     _check_options(kind, function, options)
     rows = np.zeros((budget, n_players), dtype=bool)
     rows[1] = True
@@ -90,9 +73,3 @@ def _check_options(kind: str, function: Design, options: dict[str, Any]) -> None
         if option not in known:
             allowed = f"its options are {', '.join(known)}" if known else "it has none"
             raise InputError(f"{option}: not an option of design {kind}; {allowed}")
-
-
-def _import_all() -> None:
-    package = import_module("credit_plugin.game.designs")
-    for module in iter_modules(package.__path__):
-        import_module(f"{package.__name__}.{module.name}")

@@ -11,14 +11,12 @@ statistics of real images outlive a reset.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Protocol
 
 import numpy as np
 
 from credit_plugin.config import PropertySettings
-from credit_plugin.errors import InputError
+from credit_plugin.registry import Registry
 
 Statistics = Mapping[str, np.ndarray]
 
@@ -56,23 +54,11 @@ class Property(Protocol):
         """Return the property of generated images."""
 
 
-_PROPERTIES: dict[str, Property] = {}
-
-
-def register_property(name: str) -> Callable[[type], type]:
-    """Register an instance of the decorated class as the property ``name``."""
-
-    def register(kind: type) -> type:
-        _PROPERTIES[name] = kind()
-        return kind
-
-    return register
-
-
-def property_names() -> list[str]:
-    """Return the registered names, sorted."""
-    _import_all()
-    return sorted(_PROPERTIES)
+PROPERTIES: Registry[Callable[[], Property]] = Registry(
+    "credit_plugin.properties", "credit_plugin.properties", "a property"
+)
+register_property = PROPERTIES.register
+property_names = PROPERTIES.names
 
 
 def get_property(name: str) -> Property:
@@ -81,15 +67,4 @@ def get_property(name: str) -> Property:
     Raises:
         InputError: If it is not registered.
     """
-    if name not in _PROPERTIES:
-        _import_all()
-    if name not in _PROPERTIES:
-        known = ", ".join(sorted(_PROPERTIES))
-        raise InputError(f"properties.names: {name!r} is not a property; choose from {known}")
-    return _PROPERTIES[name]
-
-
-def _import_all() -> None:
-    package = import_module(__package__)
-    for module in iter_modules(package.__path__):
-        import_module(f"{__package__}.{module.name}")
+    return PROPERTIES.get(name, "properties.names")()

@@ -141,7 +141,7 @@ def test_resizing_keeps_flat_images_flat(channels, size):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"source": "digit"}, "data.source: 'digit' does not exist; did you mean digits?"),
+        ({"source": "digit"}, "data.source: 'digit' is not a source; did you mean digits?"),
         ({"source": "x"}, "choose from designers, digits, imagefolder"),
         ({"options": {"crop": "none"}}, "data.options.crop: source designers has no such option"),
         ({"path": "photos"}, "data.path: source designers brings its own images"),
@@ -184,7 +184,7 @@ def test_the_presets_load(preset):
 def registry(monkeypatch):
     import credit_plugin.contributors.sources as sources
 
-    monkeypatch.setattr(sources, "_SOURCES", dict(sources._SOURCES))
+    monkeypatch.setattr(sources.SOURCES, "_entries", dict(sources.SOURCES._entries))
 
 
 @pytest.mark.usefixtures("registry")

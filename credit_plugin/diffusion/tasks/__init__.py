@@ -4,16 +4,14 @@ A new task is one new module in this folder that registers a class with :func:`r
 """
 
 from collections.abc import Callable
-from importlib import import_module
-from pkgutil import iter_modules
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from credit_plugin.config import DiffusionSettings, SamplingSettings
-from credit_plugin.errors import InputError
+from credit_plugin.registry import Registry
 
 
 class DiffusionTask(Protocol):
@@ -51,17 +49,8 @@ class DiffusionTask(Protocol):
         """Denoise one batch of initial noise into uint8 images [n, H, W, C]."""
 
 
-_TASKS: dict[str, Callable[..., DiffusionTask]] = {}
-
-
-def register_task(name: str) -> Callable[[Any], Any]:
-    """Register the decorated class as the task ``name``."""
-
-    def register(task: Any) -> Any:
-        _TASKS[name] = task
-        return task
-
-    return register
+TASKS: Registry[Callable[..., DiffusionTask]] = Registry(__name__, "credit_plugin.tasks", "a task")
+register_task = TASKS.register
 
 
 def create_task(settings: DiffusionSettings, image_size: int, channels: int) -> DiffusionTask:
@@ -75,9 +64,4 @@ def create_task(settings: DiffusionSettings, image_size: int, channels: int) -> 
     Raises:
         InputError: If no such task is registered.
     """
-    for module in iter_modules(__path__):
-        import_module(f"{__name__}.{module.name}")
-    if settings.task not in _TASKS:
-        known = ", ".join(sorted(_TASKS))
-        raise InputError(f"diffusion.task: {settings.task!r} is not a task; choose from {known}")
-    return _TASKS[settings.task](settings, image_size, channels)
+    return TASKS.get(settings.task, "diffusion.task")(settings, image_size, channels)

@@ -42,13 +42,13 @@ class DDPMTask:
         self.image_size = image_size
         self.channels = channels
 
-    def build(self, seed: int) -> UNet2DModel:
+    def build(self, seed: int) -> nn.Module:
         """Return the untrained UNet of ``seed``; global random state is left as it was."""
         network = self.settings.network
         attention = network.attention
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return UNet2DModel(
+            model: Any = UNet2DModel(  # diffusers does not say that it is a Module
                 sample_size=self._shape[-1],
                 in_channels=self._shape[0],
                 out_channels=self._shape[0],
@@ -60,6 +60,7 @@ class DDPMTask:
                 norm_num_groups=network.norm_num_groups,
                 dropout=network.dropout,
             )
+        return model
 
     def example_inputs(self) -> dict[str, Tensor]:
         """Return one image of zeros and one timestep."""

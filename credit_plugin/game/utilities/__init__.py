@@ -12,8 +12,6 @@ any training, not of the start model, which has seen everybody's data.
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 from torch import nn
@@ -21,9 +19,9 @@ from torch import nn
 from credit_plugin.config import Study, TrainingSettings
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.training import Trainer
-from credit_plugin.errors import InputError
 from credit_plugin.game.coalitions import from_bits
 from credit_plugin.game.utilities.workbench import Workbench
+from credit_plugin.registry import Registry
 from credit_plugin.seeding import derive_seed
 
 Report = Callable[[int, int], None]
@@ -116,17 +114,10 @@ class Stopwatch:
         self._last = now
 
 
-_UTILITIES: dict[str, TrainedUtility] = {}
-
-
-def register_utility(name: str) -> Callable[[type], type]:
-    """Register an instance of the decorated class as the utility ``name``."""
-
-    def register(kind: type) -> type:
-        _UTILITIES[name] = kind()
-        return kind
-
-    return register
+UTILITIES: Registry[Callable[[], TrainedUtility]] = Registry(
+    __name__, "credit_plugin.utilities", "a utility"
+)
+register_utility = UTILITIES.register
 
 
 def get_utility(name: str) -> TrainedUtility:
@@ -135,9 +126,4 @@ def get_utility(name: str) -> TrainedUtility:
     Raises:
         InputError: If it is not registered.
     """
-    for module in iter_modules(__path__):
-        import_module(f"{__name__}.{module.name}")
-    if name not in _UTILITIES:
-        known = ", ".join(sorted(_UTILITIES))
-        raise InputError(f"game.utility: {name!r} is not a utility; choose from {known}")
-    return _UTILITIES[name]
+    return UTILITIES.get(name, "game.utility")()
