@@ -30,23 +30,37 @@ def publish_report(session: "Session") -> Path:
     headline = session.estimates[session.study.properties.headline]
     write_report(_inputs(session), folders.report)
     tracker.log_artifacts(folders.report)
-    baseline = baseline_words(session.study.game.baseline)
-    tracker.log_figure(values_plot(headline, baseline), "plots/values.png")
-    steps = [step for step, _ in session.convergence]
-    history = np.array([values.values for _, values in session.convergence])
-    if steps:
-        figure = convergence_plot(steps, history, headline, baseline=baseline)
-        tracker.log_figure(figure, "plots/convergence.png")
-    _log_pictures(session, headline)
+    plots = _log_plots(session, headline)
     session.published["values"] = tracker.publish_values(
         folders.report,
         _content(folders.report),
         session.published.get("full"),
         session.published.get("pruned"),
     )
-    lower_is_better = session.directions[headline.property] < 0
-    tracker.describe(_story(session, headline), ascending=lower_is_better)
+    tracker.describe(
+        _story(session, headline),
+        artifacts={"report": "report.html", **plots},
+        ascending=session.directions[headline.property] < 0,
+    )
     return folders.report
+
+
+def _log_plots(session: "Session", headline: "ContributorValues") -> dict[str, str]:
+    """Log every plot for which there is something to show, and return artifacts by name."""
+    baseline = baseline_words(session.study.game.baseline)
+    figures = {"values": values_plot(headline, baseline)}
+    panels = _log_pictures(session, headline)
+    if panels:
+        title = "What the models generate from the same initial noise"
+        figures["samples"] = samples_plot(panels, title)
+    if session.convergence:
+        steps = [step for step, _ in session.convergence]
+        history = np.array([values.values for _, values in session.convergence])
+        figures["convergence"] = convergence_plot(steps, history, headline, baseline=baseline)
+    artifacts = {name: f"plots/{name}.png" for name in figures}
+    for name, figure in figures.items():
+        session.tracker.log_figure(figure, artifacts[name])
+    return artifacts
 
 
 def _inputs(session: "Session") -> ReportInputs:
@@ -91,32 +105,38 @@ def _baselines(session: "Session") -> dict[str, float]:
     return baselines
 
 
-def _log_pictures(session: "Session", headline: "ContributorValues") -> None:
-    """Log samples of both models and of three coalitions, one by one and side by side.
+def _log_pictures(
+    session: "Session", headline: "ContributorValues"
+) -> list[tuple[str, str, np.ndarray]]:
+    """Log samples of three coalitions, and return them and the models' as panels of a plot.
 
     A design need not hold the coalition without the top contributor nor the top contributor
     alone; the largest evaluated coalition without and the smallest one with it stand for them.
+    The models' own pictures were logged with the models.
     """
-    property_of = property_words(headline.property).name
     name, n, previews = headline.property, len(headline.contributors), session.folders.previews
     panels = [
-        (f"{kind} model", "", facts["properties"][name], previews / f"{kind}.png")
+        (f"{kind} model", facts["properties"][name], previews / f"{kind}.png")
         for kind, facts in session.facts.items()
     ]
     evaluated = {e.coalition: e for e in session.evaluations() if e.ok and e.repeat == 0}
     for what, bits in _telling_coalitions(headline, list(evaluated)).items():
-        key = session.folders.coalition_key(bits, 0)
-        members = f" ({bits.count('1')} of {n})"
-        panels.append((what, members, evaluated[bits].properties[name], previews / f"{key}.png"))
-    shown = []
-    for what, members, measured, path in panels:
+        path = previews / f"{session.folders.coalition_key(bits, 0)}.png"
         if path.exists():
             session.tracker.log_image(f"images/{what}.png", path)
-            with Image.open(path) as picture:
-                pixels = np.asarray(picture.convert("RGB"))
-            shown.append((what + members, f"{property_of}: {measured:.3g}", pixels))
-    figure = samples_plot(shown, "What the models generate from the same initial noise")
-    session.tracker.log_figure(figure, "plots/samples.png")
+        title = f"{what} ({bits.count('1')} of {n})"
+        panels.append((title, evaluated[bits].properties[name], path))
+    words = property_words(name).name
+    return [
+        (title, f"{words}: {measured:.3g}", _pixels(path))
+        for title, measured, path in panels
+        if path.exists()
+    ]
+
+
+def _pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
 
 
 def _telling_coalitions(headline: "ContributorValues", evaluated: list[str]) -> dict[str, str]:

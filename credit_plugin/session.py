@@ -207,7 +207,9 @@ class Session:
             metrics=metrics,
             full_model_id=full.model_id if full and kind != "full" else None,
         )
-        self.tracker.log_image(f"images/{kind} model.png", self.folders.previews / f"{kind}.png")
+        preview = self.folders.previews / f"{kind}.png"
+        if preview.exists():
+            self.tracker.log_image(f"images/{kind} model.png", preview)
 
     def _measured(self, kind: str) -> dict[str, Any]:
         """Return a model's own properties, measured once for each table as coalitions are."""

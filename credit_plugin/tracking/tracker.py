@@ -33,12 +33,6 @@ TAG_BATCH = 100
 LONGEST_NAME = 250
 LONGEST_PARAM = 500
 LONGEST_TAG = 5000
-LINKED = {
-    "report.html": "report",
-    "plots/values.png": "values",
-    "plots/samples.png": "samples",
-    "plots/convergence.png": "convergence",
-}
 
 
 class StudyTracker:
@@ -249,23 +243,25 @@ class StudyTracker:
             folder, self.parent_run_id, content, [m for m in (full, pruned) if m is not None]
         )
 
-    def describe(self, markdown: str, ascending: bool = False) -> None:
+    def describe(
+        self, markdown: str, artifacts: Mapping[str, str] | None = None, ascending: bool = False
+    ) -> None:
         """Set the description that MLflow shows on the study's run, and add links.
 
         Args:
             markdown: What the study found.
+            artifacts: Artifacts of the run to link to, by the words of the link.
             ascending: Whether the table of coalitions begins with the lowest headline.
         """
-        view = share_view(
-            self.client, self.experiment_id, self.study, self.parent_run_id, ascending
+        experiment, run = self.experiment_id, self.parent_run_id
+        pages = {
+            words: artifact_page(experiment, run, path) for words, path in (artifacts or {}).items()
+        }
+        pages[f"all coalitions, sorted by {self.study.properties.headline}"] = share_view(
+            self.client, experiment, self.study, run, ascending
         )
-        links = [f"[{words}]({self._page(artifact)})" for artifact, words in LINKED.items()]
-        links.append(f"[all coalitions, sorted by {self.study.properties.headline}]({view})")
-        note = f"{markdown}  \nLook at: {' · '.join(links)}"
-        self.client.set_tag(self.parent_run_id, "mlflow.note.content", note)
-
-    def _page(self, artifact: str) -> str:
-        return artifact_page(self.experiment_id, self.parent_run_id, artifact)
+        links = " · ".join(f"[{words}]({page})" for words, page in pages.items())
+        self.client.set_tag(run, "mlflow.note.content", f"{markdown}  \nLook at: {links}")
 
     def close_orphans(self) -> None:
         """End children that a kill or Ctrl-C left RUNNING and that nothing completed since."""

@@ -1,8 +1,8 @@
 """Pages of MLflow's UI that a study links to, among them its run table as it should open.
 
 MLflow keeps shared states of the run table as experiment tags: coalitions only, our columns, the
-best on top. They are undocumented. A link names the state alone: a filter beside it would make
-the UI ignore the columns.
+best on top. A link names the state alone: a filter beside it would make the UI ignore the columns.
+These states are undocumented; ``test_tracking_compat`` looks whether MLflow still knows them.
 """
 
 import json

@@ -1,8 +1,11 @@
 """Names become code: this project's modules, a decorator, an installed package."""
 
+from importlib import import_module
+
 import pytest
 
 from credit_plugin.errors import InputError
+from credit_plugin.game import design_names
 from credit_plugin.registry import Registry
 
 
@@ -32,9 +35,18 @@ def test_an_unknown_name_is_said_in_one_line(registry, name, hint):
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../designs", "paired_border.x", "os", "a/b"])
-def test_a_name_imports_nothing_outside_the_package(registry, name):
+def test_a_name_imports_nothing_outside_the_package(registry, monkeypatch, name):
+    imported = []
+
+    def record(module):
+        imported.append(module)
+        return import_module(module)
+
+    monkeypatch.setattr("credit_plugin.registry.import_module", record)
     with pytest.raises(InputError, match="is not a toy"):
         registry.get(name, "game.toy")
+    package = registry.package
+    assert set(imported) == {package, *(f"{package}.{design}" for design in design_names())}
 
 
 def test_an_installed_package_announces_its_own(registry, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from micro import EVALUATIONS, ledger_lines, micro_study
 from credit_plugin import run_study
 from credit_plugin.compensation.report import check_manifest
 from credit_plugin.errors import InputError
+from credit_plugin.folders import StudyFolders
 from credit_plugin.game import UtilityTable
 from credit_plugin.summary import print_summary
 from credit_plugin.tracking.flavors import diffusion, values
@@ -98,6 +99,8 @@ def test_the_parent_tells_the_story(client, finished):
     assert {"values.csv", "coalitions.csv", "report.html", "plots", "images"} <= artifacts
     plots = {a.path for a in client.list_artifacts(finished.parent_run_id, "plots")}
     assert plots == {"plots/values.png", "plots/convergence.png", "plots/samples.png"}
+    for path in (*plots, "report.html"):
+        assert f"/runs/{finished.parent_run_id}/artifacts/{path}?" in note
     images = {a.path for a in client.list_artifacts(finished.parent_run_id, "images")}
     assert images == {
         "images/full model.png",
@@ -202,15 +205,27 @@ def test_a_repetition_computes_nothing_and_logs_nothing_twice(finished, home, ur
     assert again.models["full"] == "micro.full/1"
 
 
+def test_a_study_whose_previews_were_deleted_is_reported_without_them(finished, home, tmp_path):
+    shutil.copytree(home / "studies", tmp_path / "studies")
+    again = StudyFolders(tmp_path / "studies", micro_study(), finished.folders.digest)
+    shutil.rmtree(again.previews)
+    uri = f"sqlite:///{tmp_path / 'm.db'}"
+    result = run_study(micro_study(), workdir=tmp_path / "studies", tracking_uri=uri)
+    client = mlflow.MlflowClient(uri)
+    plots = {a.path for a in client.list_artifacts(result.parent_run_id, "plots")}
+    assert plots == {"plots/values.png", "plots/convergence.png"}
+    note = client.get_run(result.parent_run_id).data.tags["mlflow.note.content"]
+    assert "values.png" in note
+    assert "samples.png" not in note
+
+
 def test_another_result_affecting_setting_starts_a_new_table(finished, home, uri):
     study = micro_study("game.finetuning.steps=3")
     changed = run_study(study, until="train", workdir=home / "studies", tracking_uri=uri)
     assert changed.folders.table != finished.folders.table
     assert changed.folders.full == finished.folders.full
     for harmless in ("execution.workers=1", "game.budget=20", "compensation.currency=USD"):
-        same = type(finished.folders)(
-            finished.folders.root, micro_study(harmless), finished.folders.digest
-        )
+        same = StudyFolders(finished.folders.root, micro_study(harmless), finished.folders.digest)
         assert same.table == finished.folders.table
 
 

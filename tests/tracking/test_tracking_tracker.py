@@ -357,7 +357,7 @@ def test_the_description_links_to_the_coalitions_and_the_link_works(client, trac
         log(key=f"k{i}", properties={"inception_score": score})
     for role in ("train", "prune"):
         log_stage(tracker, role)
-    tracker.describe("**Found** something.")
+    tracker.describe("**Found** something.", {"report": "report.html"})
     note = client.get_run(tracker.parent_run_id).data.tags["mlflow.note.content"]
     lines = note.split("  \n")
     assert lines[0] == "**Found** something."
