@@ -19,6 +19,7 @@ from credit_plugin.properties.suite import PropertySuite, load_suite
 from credit_plugin.seeding import derive_seed
 
 PREVIEW_SIDE = 8
+GRID_LINE = 128
 
 
 class Workbench:
@@ -108,18 +109,19 @@ class Workbench:
 
 
 def image_grid(images: np.ndarray, side: int, pixels: int = 512) -> Image.Image:
-    """Return the first side * side images [N, H, W, C] as one picture, enlarged sharply.
+    """Return the first side * side images as one picture, grey lines between, enlarged sharply.
 
     Args:
         images: uint8 [N, H, W, C]; missing ones stay white.
         side: Images in a row and in a column.
         pixels: Smallest width of the picture.
     """
-    height, width, channels = images.shape[1:]
-    cells = np.full((side * side, height, width, channels), 255, np.uint8)
+    cells = np.full((side * side, *images.shape[1:]), 255, np.uint8)
     cells[: min(len(images), side * side)] = images[: side * side]
+    cells = np.pad(cells, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=GRID_LINE)
+    height, width, channels = cells.shape[1:]
     grid = cells.reshape(side, side, height, width, channels).swapaxes(1, 2)
-    grid = grid.reshape(side * height, side * width, channels)
+    grid = grid.reshape(side * height, side * width, channels)[:-1, :-1]
     picture = Image.fromarray(grid.squeeze(-1) if channels == 1 else grid)
     factor = max(1, -(-pixels // picture.width))
     return picture.resize(
