@@ -160,6 +160,7 @@ def _values_from(inputs: ReportInputs, v_empty: float) -> np.ndarray:
         properties=table.properties,
         seeds=table.seeds,
         repeats=table.repeats,
+        weights=table.weights,
     )
     estimator, seed = headline.estimator, inputs.study.seed
     return estimate(changed, estimator, seed, resamples=_FEWEST_RESAMPLES).values

@@ -9,7 +9,7 @@ On disk it is a CSV with one column of 0 and 1 for each contributor, then ``prop
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,13 @@ from credit_plugin.game.table_csv import COLUMNS, read_rows, write_rows
 
 # these do not survive a CSV that other programs read and write
 _UNSAFE = frozenset("\r\n\0\ufeff")
+
+_COLUMN_TYPES = {
+    "utilities": np.float64,
+    "seeds": np.int64,
+    "repeats": np.int64,
+    "weights": np.float64,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +40,8 @@ class UtilityTable:
         properties: Property of each row, length m.
         seeds: int64 [m], the seed of each evaluation.
         repeats: int64 [m], 0 for the first evaluation of a coalition.
+        weights: float64 [m], what part of a usual evaluation each row is worth, above 0; 1 by
+            default, for instance 0.25 for one that was measured on a quarter of the images.
 
     Raises:
         InputError: If the parts do not fit together, a number is not finite, or a row is there
@@ -45,12 +54,15 @@ class UtilityTable:
     properties: tuple[str, ...]
     seeds: np.ndarray
     repeats: np.ndarray
+    weights: np.ndarray = field(default_factory=lambda: np.ones(1))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "contributors", tuple(self.contributors))
         object.__setattr__(self, "properties", tuple(self.properties))
         object.__setattr__(self, "coalitions", _as_coalitions(self.coalitions))
-        for name, kind in (("utilities", np.float64), ("seeds", np.int64), ("repeats", np.int64)):
+        if np.shape(self.weights) == (1,):
+            object.__setattr__(self, "weights", np.repeat(self.weights, len(self.coalitions)))
+        for name, kind in _COLUMN_TYPES.items():
             column = np.array(getattr(self, name), dtype=kind)
             column.setflags(write=False)
             object.__setattr__(self, name, column)
@@ -65,6 +77,7 @@ class UtilityTable:
         property: str = "utility",
         seeds: np.ndarray | None = None,
         repeats: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
     ) -> "UtilityTable":
         """Make a table of one property.
 
@@ -75,6 +88,7 @@ class UtilityTable:
             property: Name of the property.
             seeds: int [m]; 0 by default.
             repeats: int [m]; by default the rows of a coalition are numbered from 0.
+            weights: float [m], above 0; 1 by default.
 
         Raises:
             InputError: If the arrays do not make a table.
@@ -88,14 +102,16 @@ class UtilityTable:
             properties=(property,) * len(rows),
             seeds=np.zeros(len(rows), np.int64) if seeds is None else seeds,
             repeats=number_repeats(rows) if repeats is None else repeats,
+            weights=np.ones(1) if weights is None else weights,
         )
 
     @classmethod
     def from_csv(cls, path: str | Path) -> "UtilityTable":
         """Read a table.
 
-        ``property``, ``seed`` and ``repeat`` may be missing: then there is one property, the seed
-        is 0 and the rows of a coalition are numbered. Every other column is a contributor.
+        ``property``, ``seed``, ``repeat`` and ``weight`` may be missing: then there is one
+        property, the seed is 0, the rows of a coalition are numbered and all weigh the same. Every
+        other column is a contributor.
 
         Raises:
             InputError: One line that names the file, the line and the mend.
@@ -113,6 +129,7 @@ class UtilityTable:
                 properties=tuple(properties),
                 seeds=np.array(rows.columns.get("seed") or np.zeros(len(coalitions), np.int64)),
                 repeats=np.array(repeats or number_repeats(coalitions, properties)),
+                weights=np.array(rows.columns.get("weight") or [1.0]),
             )
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
@@ -125,6 +142,8 @@ class UtilityTable:
             "seed": self.seeds.tolist(),
             "repeat": self.repeats.tolist(),
         }
+        if (self.weights != 1).any():
+            columns["weight"] = tuple(repr(w) for w in self.weights.tolist())
         write_rows(Path(path), self.contributors, self.coalitions.astype(int).tolist(), columns)
 
     def select(self, property: str) -> "UtilityTable":
@@ -144,6 +163,7 @@ class UtilityTable:
             properties=(property,) * int(keep.sum()),
             seeds=self.seeds[keep],
             repeats=self.repeats[keep],
+            weights=self.weights[keep],
         )
 
     @property
@@ -178,6 +198,7 @@ class UtilityTable:
             properties=tuple(name for t in tables for name in t.properties),
             seeds=np.concatenate([t.seeds for t in tables]),
             repeats=np.concatenate([t.repeats for t in tables]),
+            weights=np.concatenate([t.weights for t in tables]),
         )
 
     def _check(self) -> None:
@@ -194,7 +215,7 @@ class UtilityTable:
         for name in dict.fromkeys((*names, *self.properties)):
             if not name.strip() or set(name) & _UNSAFE:
                 raise InputError(f"{name!r}: a name must not be blank nor hold line breaks")
-        for name in ("utilities", "properties", "seeds", "repeats"):
+        for name in ("utilities", "properties", "seeds", "repeats", "weights"):
             if np.shape(getattr(self, name)) != (m,):
                 raise InputError(f"{name}: {np.shape(getattr(self, name))} for {m} coalitions")
         bad = np.flatnonzero(~np.isfinite(self.utilities))
@@ -202,6 +223,12 @@ class UtilityTable:
             raise InputError(
                 f"utility: row {bad[0] + 1} is {self.utilities[bad[0]]}; leave out evaluations "
                 "that failed"
+            )
+        bad = np.flatnonzero(~(np.isfinite(self.weights) & (self.weights > 0)))
+        if len(bad):
+            raise InputError(
+                f"weight: row {bad[0] + 1} is {self.weights[bad[0]]}; a number above 0 is needed, "
+                "leave out rows that shall not count"
             )
         self._check_unique()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from credit_plugin.errors import InputError
 
-COLUMNS = ("property", "utility", "seed", "repeat")
+COLUMNS = ("property", "utility", "seed", "repeat", "weight")
 
 # pandas writes memberships of boolean columns as words, and of float columns with a decimal
 _MEMBERSHIP = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
@@ -75,8 +75,8 @@ def write_rows(
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     with draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*contributors, *COLUMNS])
-        others = zip(*(columns[name] for name in COLUMNS), strict=True)
+        writer.writerow([*contributors, *columns])
+        others = zip(*columns.values(), strict=True)
         writer.writerows([*row, *rest] for row, rest in zip(coalitions, others, strict=True))
     draft.replace(path)
 
@@ -145,4 +145,5 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "utility": _finite,
     "seed": _integer,
     "repeat": _integer,
+    "weight": _finite,
 }

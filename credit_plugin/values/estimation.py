@@ -1,39 +1,74 @@
 """The way from a utility table to contributor values."""
 
+from collections.abc import Mapping
+from inspect import Parameter, signature
+from typing import Any, overload
+
 import numpy as np
 
 from credit_plugin.errors import InputError
 from credit_plugin.game.table import UtilityTable
 from credit_plugin.values.observations import Observations, observe
 from credit_plugin.values.proxy import additive_proxy, r_squared
+from credit_plugin.values.readout import Readout
 from credit_plugin.values.registry import get_estimator
 from credit_plugin.values.result import ContributorValues
 from credit_plugin.values.uncertainty import margins, resample
 
+DEFAULT = "regression_adjusted"
+
+
+@overload
+def estimate(
+    table: UtilityTable,
+    estimator: str = ...,
+    seed: int = ...,
+    *,
+    property: str,
+    confidence: float = ...,
+    resamples: int = ...,
+    options: Mapping[str, Any] | None = ...,
+) -> ContributorValues: ...
+
+
+@overload
+def estimate(
+    table: UtilityTable,
+    estimator: str = ...,
+    seed: int = ...,
+    *,
+    property: None = ...,
+    confidence: float = ...,
+    resamples: int = ...,
+    options: Mapping[str, Any] | None = ...,
+) -> Any: ...
+
 
 def estimate(
     table: UtilityTable,
-    estimator: str = "regression_adjusted",
+    estimator: str = DEFAULT,
     seed: int = 0,
     *,
     property: str | None = None,
     confidence: float = 0.95,
     resamples: int = 400,
-) -> ContributorValues:
-    """Estimate the contributors' Shapley values of a property.
+    options: Mapping[str, Any] | None = None,
+) -> ContributorValues | dict[str, ContributorValues]:
+    """Estimate the contributors' values of one property or of every property.
 
     Args:
         table: Utilities of coalitions, the empty and the full one among them. Repeats of a
             coalition are averaged, and tell how large the seed noise is.
-        estimator: A registered estimator: ``regression_adjusted``, ``kernelshap_paper``,
-            ``permutation``, ``exact``.
+        estimator: A registered estimator, see :func:`credit_plugin.values.estimator_names`.
         seed: Determines the resamples behind the intervals; the values do not depend on it.
-        property: Which property; needed only if the table holds several.
+        property: Which property; by default each that the table holds.
         confidence: Level of the intervals, between 0 and 1.
         resamples: Resamples behind standard errors and intervals, at least 2.
+        options: Settings of the estimator itself, for instance ``{"proxy": "trees"}``.
 
     Returns:
-        Values that sum to v(full) - v(empty). Their diagnostics hold ``evaluations``,
+        The values; a dict of them by property if ``property`` is None and the table holds several.
+        Shapley values sum to v(full) - v(empty). The diagnostics hold ``evaluations``,
         ``coalitions`` (distinct ones), ``seed_noise`` (standard deviation of one evaluation; 0 if
         nothing was repeated), ``seed_noise_degrees`` (of freedom), ``efficiency_gap_before`` (what
         the estimator shared evenly to reach the total), ``r_squared`` (of an additive model of the
@@ -46,14 +81,59 @@ def estimate(
         raise InputError(f"confidence: {confidence} is not between 0 and 1")
     if resamples < 2:
         raise InputError(f"resamples: {resamples} is too few; use at least 2")
-    one = _one_property(table, property)
-    observed = observe(one)
-    readout = get_estimator(estimator)(observed)
+    names = table.property_names if property is None else (property,)
+    found = {
+        name: _estimate_one(
+            table.select(name), name, estimator, seed, confidence, resamples, options or {}
+        )
+        for name in names
+    }
+    return found if len(found) > 1 else found[names[0]]
+
+
+def prepare(observed: Observations, estimator: str, options: Mapping[str, Any]) -> Readout:
+    """Return an estimator's readout of observations.
+
+    Raises:
+        InputError: For an unknown estimator or option, or if the observations lack what it needs.
+    """
+    function = get_estimator(estimator)
+    check_options(estimator, options)
+    return function(observed, **options)
+
+
+def check_options(estimator: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that an estimator does not have.
+
+    Raises:
+        InputError: One line that names the option and those that there are.
+    """
+    parameters = signature(get_estimator(estimator)).parameters.values()
+    known = [p.name for p in parameters if p.kind == Parameter.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            allowed = f"its options are {', '.join(known)}" if known else "it has none"
+            raise InputError(
+                f"values.options: {option!r} is not an option of estimator {estimator}; {allowed}"
+            )
+
+
+def _estimate_one(
+    table: UtilityTable,
+    name: str,
+    estimator: str,
+    seed: int,
+    confidence: float,
+    resamples: int,
+    options: Mapping[str, Any],
+) -> ContributorValues:
+    observed = observe(table)
+    readout = prepare(observed, estimator, options)
     values = readout.solve(observed.utilities[:, None], np.ones(len(readout.strata)))[:, 0]
     resampled = resample(observed, readout, resamples, seed)
     half = margins(resampled, confidence)
     return ContributorValues(
-        contributors=one.contributors,
+        contributors=table.contributors,
         values=values,
         standard_errors=resampled.standard_errors,
         ci_low=values - half,
@@ -61,22 +141,16 @@ def estimate(
         v_empty=float(observed.utilities[observed.empty]),
         v_full=float(observed.utilities[observed.full]),
         estimator=estimator,
-        property=one.properties[0],
+        property=name,
         confidence=confidence,
+        quantity=readout.quantity,
+        draws=resampled.values,
         diagnostics={
-            **_describe(one, observed),
+            **_describe(table, observed),
             "intervals": resampled.sources,
             **readout.diagnostics,
         },
     )
-
-
-def _one_property(table: UtilityTable, name: str | None) -> UtilityTable:
-    if name is not None:
-        return table.select(name)
-    if len(table.property_names) > 1:
-        raise InputError(f"property: name one of {', '.join(table.property_names)}")
-    return table
 
 
 def _describe(table: UtilityTable, observed: Observations) -> dict[str, float | int | str]:

@@ -1,12 +1,12 @@
 """What estimators see of a table: distinct coalitions, mean utilities, and how noisy these are.
 
-Repeats of a coalition are averaged first, and how many there were is kept. The seed noise is the
-variance of one evaluation about its coalition's mean, pooled over all coalitions that were
-evaluated more than once:
+Repeats of a coalition are averaged first, each with its row's weight, and how much weight there
+was is kept. The seed noise is the variance of one evaluation of weight 1, pooled over all
+coalitions that were evaluated more than once:
 
-    sigma^2 = sum over coalitions of (r - 1) s^2  /  sum of (r - 1),
+    sigma^2 = sum over rows of w (u - mean of its coalition)^2  /  sum over coalitions of (r - 1),
 
-with r repeats and sample variance s^2; a mean of r repeats then has variance sigma^2 / r. When the
+with r rows of the coalition; its mean then has variance sigma^2 / (sum of its weights). When the
 repeats of the empty coalition agree to the last bit although others do not, v(empty) is a stated
 number and not a measurement: it has no noise and says nothing about that of the others.
 """
@@ -27,7 +27,7 @@ class Observations:
     Attributes:
         coalitions: bool [d, n], distinct.
         utilities: float64 [d], means over repeats.
-        repeats: int64 [d], evaluations behind each mean.
+        weights: float64 [d], evaluations behind each mean: the sum of its rows' weights.
         empty: Row of the empty coalition.
         full: Row of the full coalition.
         noise_variance: float64 [d], variance of each mean that is due to seeds.
@@ -37,7 +37,7 @@ class Observations:
 
     coalitions: np.ndarray
     utilities: np.ndarray
-    repeats: np.ndarray
+    weights: np.ndarray
     empty: int
     full: int
     noise_variance: np.ndarray
@@ -59,6 +59,15 @@ class Observations:
         """Rows of coalitions that are neither empty nor full, int64 [d - 2]."""
         return np.flatnonzero((self.sizes > 0) & (self.sizes < self.n_players))
 
+    @property
+    def trust(self) -> np.ndarray:
+        """How much each coalition counts in a fit or a mean, float64 [d], at most 1.
+
+        Repeating an evaluation does not make its coalition count more often, which would bias
+        means over coalitions; but one whose rows weigh less than an evaluation counts less.
+        """
+        return np.minimum(self.weights, 1.0)
+
     def gap(self, utilities: np.ndarray) -> float:
         """Return v(full) - v(empty), which all values together must be."""
         return float(utilities[self.full] - utilities[self.empty])
@@ -72,16 +81,17 @@ def observe(table: UtilityTable) -> Observations:
     """
     first, group = distinct_rows(table.coalitions)
     coalitions = table.coalitions[first]
-    repeats = np.bincount(group)
+    row_weights = np.asarray(table.weights)
+    weights = np.bincount(group, row_weights)
     # from the first repeat, so that repeats which agree have exactly their common value as mean
     offsets = table.utilities - table.utilities[first][group]
-    means = table.utilities[first] + np.bincount(group, offsets) / repeats
-    squares = np.bincount(group, (table.utilities - means[group]) ** 2)
+    means = table.utilities[first] + np.bincount(group, row_weights * offsets) / weights
+    squares = np.bincount(group, row_weights * (table.utilities - means[group]) ** 2)
     sizes = coalitions.sum(axis=1)
     empty = _the_row(sizes == 0, "empty")
     full = _the_row(sizes == table.n_contributors, "full")
 
-    degrees = repeats - 1
+    degrees = np.bincount(group) - 1
     noise = np.ones(len(first), dtype=bool)
     noise[empty] = not (degrees[empty] > 0 and squares[empty] == 0 < squares.sum())
     total = int(degrees[noise].sum())
@@ -89,10 +99,10 @@ def observe(table: UtilityTable) -> Observations:
     return Observations(
         coalitions=coalitions,
         utilities=means,
-        repeats=repeats,
+        weights=weights,
         empty=empty,
         full=full,
-        noise_variance=np.where(noise, variance / repeats, 0.0),
+        noise_variance=np.where(noise, variance / weights, 0.0),
         noise_degrees=total,
         noise_sd=variance**0.5,
     )

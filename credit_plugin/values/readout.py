@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from credit_plugin.values.observations import Observations
+SHAPLEY = "Shapley value"
+"""The quantity of estimators whose values sum to v(full) - v(empty)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,18 +23,26 @@ class Readout:
         solve: (utilities float64 [d, k], weights float64 [u]) -> values float64 [n, k]. Each of
             the k columns is a version of the d mean utilities; the weights count how often each
             of the u units was drawn, all 1 for the estimate itself. For fixed weights the values
-            are linear in the utilities, and each column sums to its v(full) - v(empty).
+            are affine in the utilities; those of a Shapley value sum to each column's
+            v(full) - v(empty).
         strata: int64 [u], the stratum of each unit that the bootstrap redraws; units are only
             exchanged within their stratum. Empty if nothing was left to chance.
         diagnostics: Facts about the estimate, for :class:`ContributorValues`.
+        quantity: What is estimated, for instance ``Shapley value`` or ``Banzhaf value``.
+        influence: (utilities float64 [d]) -> float64 [u, n], by how much the values change when a
+            unit's weight grows by 1, to first order; where it is given, redrawing units costs one
+            matrix product instead of hundreds of solutions.
     """
 
     solve: Callable[[np.ndarray, np.ndarray], np.ndarray]
     strata: np.ndarray
     diagnostics: dict[str, Any] = field(default_factory=dict)
+    quantity: str = SHAPLEY
+    influence: Callable[[np.ndarray], np.ndarray] | None = None
 
 
-Estimator = Callable[[Observations], Readout]
+Estimator = Callable[..., Readout]
+"""(observations, **options) -> readout; options are keyword-only."""
 
 
 def distribute_gap(values: np.ndarray, gaps: np.ndarray) -> np.ndarray:

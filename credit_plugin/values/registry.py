@@ -8,7 +8,7 @@ from credit_plugin.registry import Registry
 from credit_plugin.values.readout import Estimator
 
 ESTIMATORS: Registry[Estimator] = Registry(
-    "credit_plugin.values", "credit_plugin.estimators", "an estimator"
+    "credit_plugin.values.estimators", "credit_plugin.estimators", "an estimator"
 )
 register_estimator = ESTIMATORS.register
 estimator_names = ESTIMATORS.names

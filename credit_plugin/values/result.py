@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from credit_plugin.values.readout import SHAPLEY
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -18,7 +20,7 @@ class ContributorValues:
 
     Attributes:
         contributors: Names.
-        values: float64 [n], in the unit of the property; they sum to v_full - v_empty.
+        values: float64 [n], in the unit of the property; Shapley values sum to v_full - v_empty.
         standard_errors: float64 [n].
         ci_low: float64 [n], lower ends of the intervals.
         ci_high: float64 [n], upper ends.
@@ -27,7 +29,11 @@ class ContributorValues:
         estimator: Name of the estimator.
         property: Name of the property.
         confidence: Level of the intervals.
+        quantity: What the values are, for instance ``Shapley value``.
         diagnostics: Facts to judge the estimate by, see :func:`credit_plugin.values.estimate`.
+        draws: float64 [r, n], the values under other choices of coalitions and other seeds, from
+            which standard errors, ranks and shares get their uncertainty; empty [0, n] in values
+            that were read from JSON, which does not hold them.
     """
 
     contributors: tuple[str, ...]
@@ -40,7 +46,9 @@ class ContributorValues:
     estimator: str
     property: str
     confidence: float
-    diagnostics: dict[str, float | int | str] = field(default_factory=dict)
+    quantity: str = SHAPLEY
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+    draws: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
     def shares(self) -> np.ndarray:
         """Return values clipped at 0 and renormalised, float64 [n]; zeros if none is positive."""
@@ -76,6 +84,7 @@ class ContributorValues:
             "estimator": self.estimator,
             "property": self.property,
             "confidence": self.confidence,
+            "quantity": self.quantity,
             "diagnostics": dict(self.diagnostics),
         }
 
@@ -84,4 +93,6 @@ class ContributorValues:
         """Rebuild values from :meth:`to_json_dict`."""
         arrays = {name: np.array(record[name], dtype=np.float64) for name in _ARRAYS}
         others = {name: record[name] for name in record if name not in _ARRAYS}
-        return cls(**{**others, **arrays, "contributors": tuple(record["contributors"])})
+        names = tuple(record["contributors"])
+        no_draws = np.empty((0, len(names)))
+        return cls(**{**others, **arrays, "contributors": names, "draws": no_draws})

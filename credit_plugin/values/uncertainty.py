@@ -124,6 +124,9 @@ def _other_choices(
     if not len(readout.strata):
         return np.tile(readout.solve(utilities, np.empty(0))[:, 0], (count, 1))
     weights = draw_weights(readout.strata, count, generator)
+    if readout.influence is not None:
+        values = readout.solve(utilities, np.ones(len(readout.strata)))[:, 0]
+        return np.asarray(values + (weights - 1) @ readout.influence(observed.utilities))
     return np.array([readout.solve(utilities, row)[:, 0] for row in weights])
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from credit_plugin.game import UtilityTable, design
 from credit_plugin.values import estimate
-from credit_plugin.values.exact import enumerate_values
+from credit_plugin.values.estimators.exact import enumerate_values
 
 SETTINGS = [(8, 48), (8, 96), (10, 64), (10, 128), (12, 48), (12, 60), (12, 96), (12, 128)]
 NOISES = (0.1, 0.3)

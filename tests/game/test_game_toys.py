@@ -10,7 +10,7 @@ from credit_plugin.game.toys import (
     SaturatingGame,
     VotingGame,
 )
-from credit_plugin.values.exact import enumerate_values
+from credit_plugin.values.estimators.exact import enumerate_values
 
 GAMES = {
     "additive": AdditiveGame([1.0, -2.0, 0.0, 3.5], base=0.7),

@@ -15,7 +15,7 @@ from credit_plugin.game.toys import (
     VotingGame,
 )
 from credit_plugin.values import estimate, estimator_names
-from credit_plugin.values.exact import enumerate_values
+from credit_plugin.values.estimators.exact import enumerate_values
 from credit_plugin.values.observations import observe
 from credit_plugin.values.registry import get_estimator
 from credit_plugin.values.uncertainty import resample

@@ -145,8 +145,9 @@ def test_one_of_several_properties_is_named():
     sharp = study_table()
     varied = UtilityTable.from_arrays(sharp.coalitions, 2 * sharp.utilities, property="varied")
     both = UtilityTable.concat(sharp, varied)
-    with pytest.raises(InputError, match="name one of utility, varied"):
-        estimate(both)
+    every = estimate(both, resamples=20)
+    assert list(every) == ["utility", "varied"]
+    assert every["varied"].values == pytest.approx(2 * every["utility"].values)
     one, other = (estimate(both, property=p, resamples=20) for p in ("utility", "varied"))
     assert other.property == "varied"
     assert other.values == pytest.approx(2 * one.values)

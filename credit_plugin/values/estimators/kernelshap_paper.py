@@ -48,7 +48,7 @@ def kernelshap_paper(observed: Observations) -> Readout:
     members = observed.coalitions[rows].astype(np.float64)
 
     def solve(utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        counts = (units.row_weights(weights) * observed.repeats)[rows]
+        counts = (units.row_weights(weights) * observed.weights)[rows]
         gaps = utilities[observed.full] - utilities[observed.empty]
         values = _constrained(members, utilities[rows] - utilities[observed.empty], counts, gaps)
         return distribute_gap(values, gaps)  # the constraint's rounding error, nothing more
@@ -73,6 +73,6 @@ def _constrained(
 
 def _mismatch(observed: Observations) -> float:
     sizes = observed.sizes[observed.interior]
-    counts = np.bincount(sizes, observed.repeats[observed.interior], minlength=observed.n_players)
+    counts = np.bincount(sizes, observed.weights[observed.interior], minlength=observed.n_players)
     found = counts[1 : observed.n_players] / counts.sum()
     return float(np.abs(found - kernel_of_sizes(observed.n_players)).sum() / 2)
