@@ -75,12 +75,12 @@ def study_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.group(cls=CreditGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="credit_plugin")
 def main() -> None:
-    r"""Credit the data contributors of a diffusion model with Shapley values.
+    """Credit the data contributors of a diffusion model with Shapley values.
 
     \b
     Example:
       credit run --preset designers
-    """
+    """  # noqa: D301 - click reads this control character
 
 
 def _phase_command(
@@ -135,8 +135,8 @@ for _name, _until, _summary, _example, _shortcuts in (
         "run",
         "report",
         "Run a whole study, or go on with it: train, prune, coalitions, values, report.",
-        "credit run --preset designers --set compensation.pool=5000",
-        {},
+        "credit run --preset designers --stop 'interval_width(0.5) | time(600)'",
+        {"stop": "game.stop"},
     ),
     (
         "train",
@@ -157,7 +157,7 @@ for _name, _until, _summary, _example, _shortcuts in (
         "coalitions",
         "Evaluate the coalitions that a study still lacks.",
         "credit coalitions --preset digits --budget 64",
-        {"budget": "game.budget"},
+        {"budget": "game.budget", "stop": "game.stop"},
     ),
     (
         "values",
@@ -178,13 +178,83 @@ for _name, _until, _summary, _example, _shortcuts in (
 
 
 @main.command()
+@click.argument("table")
+@click.option("--estimator", metavar="NAME", help="Registered estimator.  [default: auto]")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Setting of the estimator; may be repeated.",
+)
+@click.option(
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="NAME",
+    help="Property to estimate from; may be repeated.  [default: all in the table]",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the resamples."
+)
+@click.option("--confidence", default=0.95, show_default=True, help="Level of the intervals.")
+@click.option("--resamples", default=400, show_default=True, help="Resamples behind intervals.")
+@click.option("--interactions", is_flag=True, help="Estimate interactions of pairs too.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder to write; replaced only if it is from an earlier estimate.",
+)
+@click.option("--tracking-uri", metavar="URI", help="MLflow tracking URI, to read a run's table.")
+def estimate(
+    table: str,
+    estimator: str | None,
+    options: tuple[str, ...],
+    properties: tuple[str, ...],
+    seed: int,
+    confidence: float,
+    resamples: int,
+    interactions: bool,
+    out: Path | None,
+    tracking_uri: str | None,
+) -> None:
+    """Estimate contributors' values from any utility table, without training.
+
+    TABLE is a file that ends in .csv or .parquet, or the id of an MLflow run (its artifact
+    coalitions.csv). It has one row for each evaluation: a column of 0 and 1 for each contributor,
+    the column utility (higher is better), and if there are several, property, seed, repeat and
+    weight. The coalitions of nobody and of everybody must be among the rows.
+
+    \b
+    Example:
+      credit estimate coalitions.csv --estimator regression_adjusted --out values/
+      credit estimate 3f0c9a5be2d14c6fa7d8e1b2c3d4e5f6 --property colourfulness
+    """  # noqa: D301 - click reads this control character
+    from credit_plugin.estimating import EstimateSettings, run_estimate
+    from credit_plugin.estimating.terminal import print_estimation
+    from credit_plugin.values.estimation import DEFAULT
+
+    settings = EstimateSettings(
+        estimator=estimator or DEFAULT,
+        options=options,
+        properties=properties,
+        seed=seed,
+        confidence=confidence,
+        resamples=resamples,
+        interactions=interactions,
+    )
+    print_estimation(run_estimate(table, settings, out, tracking_uri or None))
+
+
+@main.command()
 def presets() -> None:
-    r"""List the presets with what each needs.
+    """List the presets with what each needs.
 
     \b
     Example:
       credit presets
-    """
+    """  # noqa: D301 - click reads this control character
     from credit_plugin.config import load_study, preset_names
 
     for name in preset_names():
@@ -203,14 +273,14 @@ def data() -> None:
 @click.option("--image-size", type=int, help="Warn about images smaller than this.")
 @click.option("--min-images", default=2, show_default=True, help="Fewest images of a contributor.")
 def check(path: Path, image_size: int | None, min_images: int) -> None:
-    r"""Say everything that is wrong with a folder of images, all at once.
+    """Say everything that is wrong with a folder of images, all at once.
 
     Exit code 2 if something cannot be used, 0 if there are warnings at most.
 
     \b
     Example:
       credit data check photos/
-    """
+    """  # noqa: D301 - click reads this control character
     from credit_plugin.contributors.check import check_folder, render_findings
 
     findings = check_folder(path, image_size, min_images)
@@ -223,12 +293,12 @@ def check(path: Path, image_size: int | None, min_images: int) -> None:
 @main.command()
 @click.option("--tracking-uri", metavar="URI", help="MLflow tracking URI to look at.")
 def doctor(tracking_uri: str | None) -> None:
-    r"""Check this installation and say what to do about what is wrong.
+    """Check this installation and say what to do about what is wrong.
 
     \b
     Example:
       credit doctor
-    """
+    """  # noqa: D301 - click reads this control character
     from credit_plugin.doctor import diagnose
 
     complaints = 0
@@ -242,8 +312,9 @@ def doctor(tracking_uri: str | None) -> None:
 
 
 def _split(overrides: str) -> list[str]:
-    """Split ``a.b=c d=e`` at spaces that start another override."""
-    return [part for part in re.split(r"\s+(?=[A-Za-z_][\w.]*=)", overrides.strip()) if part]
+    """Split ``a.b=c d=e`` at spaces that start another override; after a comma none starts."""
+    starts = r"(?<![,\s])\s+(?=[A-Za-z_][\w.]*=)"
+    return [part for part in re.split(starts, overrides.strip()) if part]
 
 
 def _interrupt(signum: int, frame: Any) -> NoReturn:

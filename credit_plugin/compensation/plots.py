@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from credit_plugin.compensation.lettering import literal, short_name, writable
 from credit_plugin.compensation.ranking import kind_of, two_ends
 from credit_plugin.compensation.wording import decimals_for, fixed, percent, property_words
 from credit_plugin.values import ContributorValues
@@ -56,12 +58,14 @@ def values_plot(values: ContributorValues, baseline: str = "") -> Figure:
         text = f"… {left_out} contributors in the middle are not shown"
         axes.text(0.5, len(top), text, transform=axes.get_yaxis_transform(), **_soft("center"))
     axes.set_yticks(places)
-    axes.set_yticklabels([_short(values.contributors[i]) for i in order], parse_math=False)
+    labels, fonts = writable([short_name(name) for name in values.contributors])
+    names = [labels[i] for i in order]
+    axes.set_yticklabels(names, parse_math=False, fontproperties=fonts, color=INK)
     axes.set_ylim(places[-1] + 0.6, -0.6)
     words = property_words(values.property)
     label = f"value: what each contributor added to the {words.name}"
-    axes.set_xlabel(_literal(label), color=SOFT)
-    _tidy(axes, "x")
+    axes.set_xlabel(literal(label), color=SOFT)
+    tidy(axes, "x")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     _title(figure, words.question, _subtitle(values, baseline))
@@ -105,7 +109,7 @@ def convergence_plot(
     axes.set_ylabel("value", color=SOFT)
     steps_of_ticks = [1, 2, 2.5, 5, 10]
     axes.xaxis.set_major_locator(MaxNLocator("auto", steps=steps_of_ticks, integer=True))
-    _tidy(axes, "y")
+    tidy(axes, "y")
     rest = f"; the other {len(others)} are grey" if len(others) else ""
     _title(
         figure,
@@ -113,8 +117,9 @@ def convergence_plot(
         f"The {len(top)} highest contributors to the {property_words(final.property).name} are "
         f"named{rest}. {_borders(final, baseline)}",
     )
-    names = [f"{_short(final.contributors[i])}  {percent(final.shares()[i])}" for i in top]
-    _label_ends(figure, axes, lines[-1, top], names)
+    labels, fonts = writable([short_name(name) for name in final.contributors])
+    names = [f"{labels[i]}  {percent(final.shares()[i])}" for i in top]
+    _label_ends(figure, axes, lines[-1, top], names, fonts)
     return figure
 
 
@@ -129,12 +134,12 @@ def samples_plot(panels: Sequence[tuple[str, str, np.ndarray]], title: str) -> F
     rows = -(-len(panels) // columns)
     size = (2.9 * columns, 3.35 * rows + 0.5)
     figure = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
-    figure.suptitle(_literal(title), x=0.012, ha="left", size=13, weight="bold", color=INK)
+    figure.suptitle(literal(title), x=0.012, ha="left", size=13, weight="bold", color=INK)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (made_by, line, pixels) in zip(grid, panels, strict=False):
         axes.imshow(pixels, interpolation="nearest")
-        axes.set_title(_literal(made_by), loc="left", size=10.5, color=INK)
-        axes.set_xlabel(_literal(line), loc="left", size=9.5, color=SOFT)
+        axes.set_title(literal(made_by), loc="left", size=10.5, color=INK)
+        axes.set_xlabel(literal(line), loc="left", size=9.5, color=SOFT)
         axes.set_xticks([])
         axes.set_yticks([])
         axes.spines[:].set_color(FAINT)
@@ -195,9 +200,11 @@ def _write_shares(axes: Axes, places: np.ndarray, order: np.ndarray, shares: np.
     axes.text(1.075, -0.75, "share", transform=beside, ha="right", va="bottom", color=SOFT, size=9)
 
 
-def _label_ends(figure: Figure, axes: Axes, heights: np.ndarray, names: Sequence[str]) -> None:
+def _label_ends(
+    figure: Figure, axes: Axes, heights: np.ndarray, names: Sequence[str], fonts: FontProperties
+) -> None:
     """Write names at the lines' ends, apart from each other, with a thread where they moved."""
-    size = 9.5
+    size = fonts.get_size_in_points()
     labels = []
     for k, name in enumerate(names):
         labels.append(
@@ -208,7 +215,7 @@ def _label_ends(figure: Figure, axes: Axes, heights: np.ndarray, names: Sequence
                 xytext=(1.03, heights[k]),
                 textcoords=axes.get_yaxis_transform(),
                 va="center",
-                size=size,
+                fontproperties=fonts,
                 color=LINES[k],
                 annotation_clip=False,
                 parse_math=False,
@@ -260,17 +267,13 @@ def _borders(values: ContributorValues, baseline: str) -> str:
 
 
 def _title(figure: Figure, title: str, subtitle: str) -> None:
-    figure.suptitle(_literal(title), x=0.012, ha="left", size=13, weight="bold", color=INK)
+    figure.suptitle(literal(title), x=0.012, ha="left", size=13, weight="bold", color=INK)
     axes = figure.axes[0]
-    axes.set_title(_literal(subtitle), loc="left", size=9.5, color=SOFT, pad=16, wrap=True)
+    axes.set_title(literal(subtitle), loc="left", size=9.5, color=SOFT, pad=16, wrap=True)
 
 
-def _literal(text: str) -> str:
-    """Return text without mathematics; measuring lines to wrap them ignores ``parse_math``."""
-    return text.replace("$", r"\$")
-
-
-def _tidy(axes: Axes, grid: str) -> None:
+def tidy(axes: Axes, grid: str) -> None:
+    """Take away lines that say nothing, and draw a grid along one axis, ``x`` or ``y``."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(labelsize=9.5, colors=SOFT)
@@ -281,8 +284,3 @@ def _tidy(axes: Axes, grid: str) -> None:
 
 def _soft(align: str) -> dict[str, Any]:
     return {"ha": align, "va": "center", "color": SOFT, "size": 9, "style": "italic"}
-
-
-def _short(name: str, most: int = 30) -> str:
-    one_line = " ".join(name.split())
-    return one_line if len(one_line) <= most else one_line[: most - 1] + "…"

@@ -3,11 +3,12 @@
 Every design starts with the empty and the full coalition, since every value rests on them; its
 budget counts all its rows, these two included. Designs are functions of their seed alone, and for
 one seed they are nested: a design of a smaller budget is the beginning of a design of a larger
-one, row by row, so that a study can be topped up. Only ``shapley_iid``, which draws independently
-because its source does, may list a coalition twice.
+one, row by row, so that a study can be topped up. No design lists a coalition twice, except
+``shapley_iid``, which draws independently because its source does.
 
 A further design is one more module in :mod:`credit_plugin.game.designs`, or any function that is
-decorated with :func:`register_design`. Options are keyword-only.
+decorated with :func:`register_design`. Options are keyword-only. A design that has no more rows
+returns fewer than it was asked for, which is an error that says how many it has.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from credit_plugin.errors import InputError
 from credit_plugin.registry import Registry
 
 Design = Callable[..., np.ndarray]
-"""(n_players, budget, seed, **options) -> bool [budget, n_players]."""
+"""(n_players, rows, seed, **options) -> bool [rows, n_players], fewer if the design has no more."""
 
 MAX_PLAYERS = 1000
 
@@ -38,8 +39,9 @@ def design(
 
     Args:
         n_players: Number of contributors, 2..1000.
-        budget: Rows, the empty and the full coalition among them: 4..2**n_players.
-        kind: A registered design: ``paired_border``, ``shapley_iid``, ``uniform``, ``fixed_size``.
+        budget: Rows, the empty and the full coalition among them: 4..2**n_players, or as many as
+            the design has.
+        kind: A registered design, see :func:`design_names`.
         seed: Determines every draw; designs of one seed are nested in the budget.
         options: Settings of the design itself, for instance ``size`` of ``fixed_size``.
 
@@ -47,28 +49,45 @@ def design(
         bool [budget, n_players]; the first row is the empty, the second the full coalition.
 
     Raises:
-        InputError: For an unknown design or option, or numbers out of range.
+        InputError: For an unknown design or option, or numbers out of range; the line names the
+            field of the study file where there is one.
     """
-    function = DESIGNS.get(kind, "design")
+    function = DESIGNS.get(kind, "game.design")
     if not 2 <= n_players <= MAX_PLAYERS:
         raise InputError(f"n_players: {n_players} is outside 2..{MAX_PLAYERS}")
     if budget < 4:
-        raise InputError(f"budget: {budget} is too small; a design needs at least 4 coalitions")
+        raise InputError(f"game.budget: {budget} is too small; a design has at least 4 coalitions")
     if budget > 2**n_players:
         raise InputError(
-            f"budget: {budget} is more than the {2**n_players} coalitions of {n_players} "
+            f"game.budget: {budget} is more than the {2**n_players} coalitions of {n_players} "
             f"contributors; use {2**n_players} or less"
         )
-    _check_options(kind, function, options)
+    _check_options(kind, options)
+    chosen = function(n_players, budget - 2, seed, **options)
+    most = len(chosen) + 2
+    if most < budget:
+        raise InputError(
+            f"game.budget: {budget} is more than the {most} coalitions of design {kind} for "
+            f"{n_players} contributors; use {most} or less"
+        )
     rows = np.zeros((budget, n_players), dtype=bool)
     rows[1] = True
-    rows[2:] = function(n_players, budget - 2, seed, **options)
+    rows[2:] = chosen
     return rows
 
 
-def _check_options(kind: str, function: Design, options: dict[str, Any]) -> None:
-    parameters = signature(function).parameters.values()
-    known = [p.name for p in parameters if p.kind == Parameter.KEYWORD_ONLY]
+def option_names(kind: str) -> list[str]:
+    """Return the options of a design.
+
+    Raises:
+        InputError: If it is not registered.
+    """
+    parameters = signature(DESIGNS.get(kind, "game.design")).parameters.values()
+    return [p.name for p in parameters if p.kind == Parameter.KEYWORD_ONLY]
+
+
+def _check_options(kind: str, options: dict[str, Any]) -> None:
+    known = option_names(kind)
     for option in options:
         if option not in known:
             allowed = f"its options are {', '.join(known)}" if known else "it has none"

@@ -1,16 +1,18 @@
 """Which evaluations a study makes, in which order: the design plus the repeats that price noise.
 
 The empty and the full coalition come first, evaluated ``border_repeats`` times, because every
-value rests on them. Then the design, in its own order. Last, some further coalitions a second
-time: every ninth row of the design, so that a larger budget keeps the repeats of a smaller one.
+value rests on them. Then the design, in its own order; a coalition that an independent design drew
+twice is evaluated twice. Last, some further coalitions once more: every ninth of the design, so
+that a larger budget keeps the repeats of a smaller one.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from credit_plugin.config import GameSettings
 from credit_plugin.errors import InputError
 from credit_plugin.game.coalitions import to_bits
-from credit_plugin.game.design import design
+from credit_plugin.game.design import design, option_names
 
 REPEAT_STRIDE = 9
 FIRST_REPEATED_ROW = 5
@@ -40,34 +42,36 @@ def plan_evaluations(
         seed: The study's seed.
 
     Raises:
-        InputError: If there are fewer coalitions than the budget asks for.
+        InputError: If there is no such design, or it has fewer coalitions than the budget asks
+            for.
     """
-    most = 2.0**n_players
-    if settings.budget > most:
-        raise InputError(
-            f"game.budget: {settings.budget} is more than the {most:.0f} coalitions of "
-            f"{n_players} contributors; use {most:.0f} or less"
-        )
     options = _design_options(n_players, settings)
     rows = design(n_players, settings.budget, settings.design, seed, **options)
-    bits = list(dict.fromkeys(to_bits(row) for row in rows))
-    borders = ["0" * n_players, "1" * n_players]
-    inner = [b for b in bits if b not in borders]
-    repeated = inner[FIRST_REPEATED_ROW::REPEAT_STRIDE][: settings.repeated_coalitions]
+    drawn: Counter[str] = Counter()
+    inner = []
+    for bits in map(to_bits, rows[2:]):
+        inner.append(PlannedEvaluation(bits, drawn[bits]))
+        drawn[bits] += 1
+    repeated = list(drawn)[FIRST_REPEATED_ROW::REPEAT_STRIDE][: settings.repeated_coalitions]
+    borders = [to_bits(row) for row in rows[:2]]
     return (
         *(PlannedEvaluation(b, r) for r in range(settings.border_repeats) for b in borders),
-        *(PlannedEvaluation(b, 0) for b in inner),
-        *(PlannedEvaluation(b, 1) for b in repeated),
+        *inner,
+        *(PlannedEvaluation(b, drawn[b]) for b in repeated),
     )
 
 
 def _design_options(n_players: int, settings: GameSettings) -> dict[str, int]:
-    if settings.design != "fixed_size":
+    size = settings.coalition_size
+    if size is None:
         return {}
-    size = settings.coalition_size or n_players // 2
-    if not 1 <= size < n_players:
+    if "size" not in option_names(settings.design):
         raise InputError(
-            f"game.coalition_size: {size} must be at least 1 and below the number of "
-            f"contributors, {n_players}"
+            f"game.coalition_size: design {settings.design} has no such setting; leave it out or "
+            "use game.design fixed_size"
+        )
+    if size >= n_players:
+        raise InputError(
+            f"game.coalition_size: {size} must be below the number of contributors, {n_players}"
         )
     return {"size": size}

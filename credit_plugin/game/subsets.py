@@ -1,7 +1,7 @@
 """Streams of random subsets whose beginning does not depend on how many are asked for.
 
 Designs are nested in their budget: what is drawn for 48 evaluations must be the beginning of what
-is drawn for 96. Both functions below therefore read their generator strictly row by row, and the
+is drawn for 96. The functions below therefore read their generator strictly row by row, and the
 first ``a`` subsets of a request for ``b > a`` are those of a request for ``a``.
 
 Drawing without replacement is a shuffle of ranks where all subsets can be listed, and rejection
@@ -63,7 +63,8 @@ def first_distinct(draw: Callable[[int], np.ndarray], count: int) -> np.ndarray:
     """Return the first ``count`` distinct rows of a stream.
 
     Args:
-        draw: Returns the stream's next rows, as many as it is asked for (fewer if it rejects).
+        draw: Returns the stream's next rows, about as many as it is asked for: fewer if it
+            rejects some, more if they come in blocks.
         count: How many distinct rows are wanted; the stream must contain so many.
     """
     rows = draw(count)

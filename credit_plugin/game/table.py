@@ -5,18 +5,25 @@ oriented, higher is better; a property where lower is better enters with a minus
 several properties has one row for each of them and evaluation.
 
 On disk it is a CSV with one column of 0 and 1 for each contributor, then ``property``,
-``utility``, ``seed`` and ``repeat`` (see :mod:`credit_plugin.game.table_csv`).
+``utility``, ``seed`` and ``repeat`` (see :mod:`credit_plugin.game.table_csv`); data frames and
+Parquet files have the same columns (:mod:`credit_plugin.game.table_frame`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from credit_plugin.errors import InputError
 from credit_plugin.game.coalitions import distinct_rows, to_bits
-from credit_plugin.game.table_csv import COLUMNS, read_rows, write_rows
+from credit_plugin.game.table_cells import COLUMNS, TableCells
+from credit_plugin.game.table_csv import read_csv_cells, write_rows
+from credit_plugin.game.table_frame import read_frame_cells, read_parquet
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # these do not survive a CSV that other programs read and write
 _UNSAFE = frozenset("\r\n\0\ufeff")
@@ -117,34 +124,42 @@ class UtilityTable:
             InputError: One line that names the file, the line and the mend.
         """
         path = Path(path)
-        rows = read_rows(path)
-        coalitions = np.array(rows.coalitions, dtype=bool).reshape(-1, len(rows.contributors))
-        properties = rows.columns.get("property") or ("utility",) * len(coalitions)
-        repeats = rows.columns.get("repeat")
-        try:
-            return cls(
-                contributors=rows.contributors,
-                coalitions=coalitions,
-                utilities=np.array(rows.columns["utility"]),
-                properties=tuple(properties),
-                seeds=np.array(rows.columns.get("seed") or np.zeros(len(coalitions), np.int64)),
-                repeats=np.array(repeats or number_repeats(coalitions, properties)),
-                weights=np.array(rows.columns.get("weight") or [1.0]),
-            )
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+        return cls._from_cells(read_csv_cells(path), str(path))
+
+    @classmethod
+    def from_frame(cls, frame: "pd.DataFrame", name: str = "frame") -> "UtilityTable":
+        """Make a table from a data frame with the columns of the CSV.
+
+        Args:
+            frame: Memberships as booleans or 0 and 1; optional columns as in :meth:`from_csv`.
+            name: What errors call it.
+
+        Raises:
+            InputError: One line that names the row, the column and the mend.
+        """
+        return cls._from_cells(read_frame_cells(frame, name), name)
+
+    @classmethod
+    def from_parquet(cls, path: str | Path) -> "UtilityTable":
+        """Read a table with the columns of the CSV from a Parquet file.
+
+        Raises:
+            InputError: One line that names the file, the row and the mend.
+        """
+        return cls.from_frame(read_parquet(Path(path)), str(path))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a data frame with the columns of the CSV, memberships as 0 and 1."""
+        import pandas as pd  # slow to import, and only needed here
+
+        frame = pd.DataFrame(self.coalitions.astype("int8"), columns=list(self.contributors))
+        others = pd.DataFrame(self._other_columns())
+        return pd.concat([frame, others], axis=1)
 
     def to_csv(self, path: str | Path) -> None:
         """Write the table so that reading it gives the same numbers to the last bit."""
-        columns = {
-            "property": self.properties,
-            "utility": tuple(repr(u) for u in self.utilities.tolist()),
-            "seed": self.seeds.tolist(),
-            "repeat": self.repeats.tolist(),
-        }
-        if (self.weights != 1).any():
-            columns["weight"] = tuple(repr(w) for w in self.weights.tolist())
-        write_rows(Path(path), self.contributors, self.coalitions.astype(int).tolist(), columns)
+        rows = self.coalitions.astype(int).tolist()
+        write_rows(Path(path), self.contributors, rows, self._other_columns())
 
     def select(self, property: str) -> "UtilityTable":
         """Return the rows of one property.
@@ -201,6 +216,36 @@ class UtilityTable:
             weights=np.concatenate([t.weights for t in tables]),
         )
 
+    @classmethod
+    def _from_cells(cls, cells: TableCells, where: str) -> "UtilityTable":
+        coalitions = np.array(cells.coalitions, dtype=bool).reshape(-1, len(cells.contributors))
+        properties = cells.columns.get("property") or ("utility",) * len(coalitions)
+        repeats = cells.columns.get("repeat")
+        try:
+            return cls(
+                contributors=cells.contributors,
+                coalitions=coalitions,
+                utilities=np.array(cells.columns["utility"]),
+                properties=tuple(properties),
+                seeds=np.array(cells.columns.get("seed") or np.zeros(len(coalitions), np.int64)),
+                repeats=np.array(repeats or number_repeats(coalitions, properties)),
+                weights=np.array(cells.columns.get("weight") or [1.0]),
+            )
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+
+    def _other_columns(self) -> dict[str, list[Any]]:
+        """Return the columns beside memberships, weights only where they say something."""
+        columns: dict[str, list[Any]] = {
+            "property": list(self.properties),
+            "utility": self.utilities.tolist(),
+            "seed": self.seeds.tolist(),
+            "repeat": self.repeats.tolist(),
+        }
+        if (self.weights != 1).any():
+            columns["weight"] = self.weights.tolist()
+        return columns
+
     def _check(self) -> None:
         m, n = self.coalitions.shape
         names = self.contributors
@@ -215,6 +260,9 @@ class UtilityTable:
         for name in dict.fromkeys((*names, *self.properties)):
             if not name.strip() or set(name) & _UNSAFE:
                 raise InputError(f"{name!r}: a name must not be blank nor hold line breaks")
+            if any("\ud800" <= character <= "\udfff" for character in name):
+                kind = "contributors" if name in names else "property"
+                raise InputError(f"{kind}: {name!a} is not text that a file can hold")
         for name in ("utilities", "properties", "seeds", "repeats", "weights"):
             if np.shape(getattr(self, name)) != (m,):
                 raise InputError(f"{name}: {np.shape(getattr(self, name))} for {m} coalitions")

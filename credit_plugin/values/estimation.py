@@ -15,7 +15,7 @@ from credit_plugin.values.registry import get_estimator
 from credit_plugin.values.result import ContributorValues
 from credit_plugin.values.uncertainty import margins, resample
 
-DEFAULT = "regression_adjusted"
+DEFAULT = "auto"
 
 
 @overload

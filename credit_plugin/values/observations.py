@@ -12,6 +12,7 @@ number and not a measurement: it has no noise and says nothing about that of the
 """
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 
@@ -67,6 +68,46 @@ class Observations:
         means over coalitions; but one whose rows weigh less than an evaluation counts less.
         """
         return np.minimum(self.weights, 1.0)
+
+    @property
+    def enumerated(self) -> np.ndarray:
+        """Whether all coalitions of each coalition's size were evaluated, bool [d]."""
+        n, sizes = self.n_players, self.sizes
+        counts = np.bincount(sizes, minlength=n + 1)
+        return np.array([counts[size] == comb(n, size) for size in range(n + 1)])[sizes]
+
+    def need_interior(self) -> None:
+        """Refuse a table that holds the empty and the full coalition alone.
+
+        Raises:
+            InputError: If it does.
+        """
+        if not len(self.interior):
+            raise InputError(
+                "table: only the empty and the full coalition are evaluated; evaluate others too"
+            )
+
+    def single_rows(self, estimator: str, absent: bool) -> np.ndarray:
+        """Return for each player the row without it alone, or of it alone, int64 [n].
+
+        Args:
+            estimator: Who needs them, for the error.
+            absent: Whether the player is the one that is missing.
+
+        Raises:
+            InputError: If one of them was not evaluated.
+        """
+        rows = np.flatnonzero(self.sizes == (self.n_players - 1 if absent else 1))
+        players = (self.coalitions[rows] != absent).argmax(axis=1)
+        missing = np.setdiff1d(np.arange(self.n_players), players)
+        if len(missing):
+            which = "without" if absent else "of"
+            raise InputError(
+                f"values.estimator: {estimator} needs the coalition {which} each single "
+                f"contributor; {len(missing)} of {self.n_players} are missing, for instance "
+                f"{which} contributor {missing[0] + 1}; use regression_adjusted"
+            )
+        return rows[np.argsort(players)]
 
     def gap(self, utilities: np.ndarray) -> float:
         """Return v(full) - v(empty), which all values together must be."""

@@ -1,18 +1,18 @@
-"""The additive proxy: a linear model of utilities in memberships, shrunk as far as data asks.
+"""Proxies: models of the utilities whose Shapley values are known in closed form.
 
-What: v(S) ~ a + sum over i in S of b_i, fitted by ridge regression to the evaluated coalitions
-other than the empty and the full one,
+What the values of an estimator rest on where coalitions were not evaluated. ``ridge`` and ``ols``
+are additive:
 
-    min  sum_S w_S (v(S) - a - x_S b)^2 + penalty * |b - c|^2,    c = (v(full) - v(empty)) / n,
+    v(S) ~ a + sum over i in S of b_i,
 
-so that the slopes are pulled to equal shares of what is to be distributed, never to zero. The
-penalty is chosen among 0 (ordinary least squares) and powers of ten by the squared error of
-predicting coalitions that were left out, a whole complement pair at a time: a coalition whose
-complement stays in would hardly be left out at all. All penalties are scored from one
-eigendecomposition, by the closed form of the leave-one-out residual for 2 x 2 blocks of the hat
-matrix. Of penalties that do nearly as well as the best one, the largest is taken: the score is
-itself an estimate, and choosing too little shrinkage costs more than too much. A third of the
-standard error of the difference does best; the usual whole one shrinks games without noise.
+fitted to the evaluated coalitions other than the empty and the full one, with slopes that are
+pulled to equal shares of what is to be distributed, c = (v(full) - v(empty)) / n, never to zero:
+
+    min  sum_S w_S (v(S) - a - x_S b)^2 + penalty * |b - c|^2.
+
+The slopes are the model's Shapley values. :mod:`penalty` says how far ``ridge`` is shrunk; ``ols``
+is not, and ``equal`` is shrunk all the way, to equal shares for everybody. ``trees`` is in
+:mod:`trees`.
 
 Why not the empty and the full coalition: they are the two points in which an additive model is
 most wrong, and with the largest leverage; their utilities are used exactly, by efficiency. Why
@@ -21,35 +21,46 @@ ridge: with M evaluations not far above n contributors, the plain solution's err
 both together lower the median squared error of the regression-adjusted values by a factor of 1
 to 9, the most at the smallest budgets, and never raise it noticeably; with many evaluations the
 penalty becomes negligible.
-
-Source: ridge with leave-one-out scores is Allen's PRESS (1974); the centre and the leaving out in
-pairs are this project's own.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from credit_plugin.errors import InputError
 from credit_plugin.game.coalitions import complements
 from credit_plugin.values.observations import Observations
+from credit_plugin.values.penalty import JITTER, choose_penalty
 
-# multiples of the mean squared singular value of the memberships
-PENALTIES = np.concatenate([[0.0], 10.0 ** np.arange(-4, 2.01, 0.5)])
 
-# A larger penalty is taken if its score is worse by no more than this part of the standard error
-DOUBT = 0.3
+class Proxy(Protocol):
+    """A model of utilities, prepared for one table's coalitions."""
 
-# Added to every penalty, in the same unit: with it, directions of which nothing is known keep the
-# centre, and least squares can be scored even if it needs the pair that is left out.
-_JITTER = 1e-9
+    @property
+    def facts(self) -> dict[str, float | int | str]:
+        """What was chosen, for the diagnostics."""
 
-# Below this, an eigenvalue (relative) or a determinant is rounding
-_ZERO = 1e-12
+    def fit(
+        self, utilities: np.ndarray, weights: np.ndarray, centre: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Fit each column of utilities.
+
+        Args:
+            utilities: float64 [d, k].
+            weights: float64 [d], how much each coalition counts.
+            centre: float64 [k], equal shares of what is to be distributed.
+
+        Returns:
+            values: float64 [n, k], the model's Shapley values.
+            residuals: float64 [d, k], what it misses of each coalition.
+        """
 
 
 @dataclass(frozen=True, eq=False)
-class Proxy:
-    """The linear model's design and penalty, for any utilities and weights.
+class AdditiveProxy:
+    """The additive model's design and penalty, for any utilities and weights.
 
     Attributes:
         rows: int64 [r], the observations that are fitted.
@@ -61,43 +72,73 @@ class Proxy:
     memberships: np.ndarray
     penalty: float
 
+    @property
+    def facts(self) -> dict[str, float | int | str]:
+        """The penalty."""
+        return {"proxy_penalty": self.penalty}
+
     def fit(
         self, utilities: np.ndarray, weights: np.ndarray, centre: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Fit each column of utilities.
-
-        Args:
-            utilities: float64 [d, k].
-            weights: float64 [d].
-            centre: float64 [k], where each column's slopes are pulled to.
-
-        Returns:
-            slopes: float64 [n, k].
-            residuals: float64 [d, k], of all observations, fitted or not.
-        """
-        inner, n = self.memberships[self.rows], self.memberships.shape[1]
-        system = np.ones((len(inner), n + 1))
-        system[:, 1:] = inner
-        weighted = system * weights[self.rows, None]
-        gram = weighted.T @ system
-        diagonal = np.arange(1, n + 1)
-        gram[diagonal, diagonal] += self.penalty + _JITTER * gram[diagonal, diagonal].mean()
+        """Fit each column of utilities, see :class:`Proxy`."""
         offset = self.memberships.sum(axis=1)[:, None] * centre
         target = utilities - offset
-        solution = np.linalg.solve(gram, weighted.T @ target[self.rows])
-        residuals = target - solution[0] - self.memberships @ solution[1:]
-        return solution[1:] + centre, residuals
+        system = self.system()
+        weighted = system[self.rows] * weights[self.rows, None]
+        solution = np.linalg.solve(self.gram(weights), weighted.T @ target[self.rows])
+        return solution[1:] + centre, target - system @ solution
+
+    def system(self) -> np.ndarray:
+        """Return the model's columns, float64 [d, n + 1]: one for the level, then memberships."""
+        system = np.ones((len(self.memberships), self.memberships.shape[1] + 1))
+        system[:, 1:] = self.memberships
+        return system
+
+    def gram(self, weights: np.ndarray) -> np.ndarray:
+        """Return the matrix of the normal equations, float64 [n + 1, n + 1]."""
+        inner = self.system()[self.rows]
+        gram = (inner * weights[self.rows, None]).T @ inner
+        diagonal = np.arange(1, len(gram))
+        gram[diagonal, diagonal] += self.penalty + JITTER * gram[diagonal, diagonal].mean()
+        return np.asarray(gram)
 
 
-def additive_proxy(observed: Observations) -> Proxy:
-    """Choose the penalty for a table's observations."""
+@dataclass(frozen=True, eq=False)
+class EqualShares:
+    """The additive model in which everybody is worth the same.
+
+    Attributes:
+        sizes: int64 [d], members of each coalition.
+        n_players: Number of contributors.
+    """
+
+    sizes: np.ndarray
+    n_players: int
+
+    @property
+    def facts(self) -> dict[str, float | int | str]:
+        """Nothing is chosen."""
+        return {}
+
+    def fit(
+        self, utilities: np.ndarray, weights: np.ndarray, centre: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return equal shares and what they miss, see :class:`Proxy`."""
+        values = np.repeat(centre[None], self.n_players, axis=0)
+        return values, utilities - self.sizes[:, None] * centre
+
+
+def additive_proxy(observed: Observations, shrink: bool = True) -> AdditiveProxy:
+    """Choose the penalty for a table's observations, or none."""
     rows = observed.interior
     memberships = observed.coalitions - 0.5
+    if not shrink:
+        return AdditiveProxy(rows, memberships, 0.0)
     centre = observed.gap(observed.utilities) / observed.n_players
     inner = memberships[rows]
     target = observed.utilities[rows] - inner.sum(axis=1) * centre
     partner = complements(observed.coalitions[rows])
-    return Proxy(rows, memberships, _best_penalty(inner, target, partner))
+    return AdditiveProxy(rows, memberships, choose_penalty(inner, target, partner))
 
 
 def r_squared(observed: Observations, proxy: Proxy) -> float:
@@ -105,54 +146,34 @@ def r_squared(observed: Observations, proxy: Proxy) -> float:
     y = observed.utilities[:, None]
     centre = np.array([observed.gap(observed.utilities) / observed.n_players])
     _, residuals = proxy.fit(y, np.ones(len(y)), centre)
-    spread = observed.utilities[proxy.rows]
+    spread = observed.utilities[observed.interior]
     total = float(((spread - spread.mean()) ** 2).sum())
-    left = float((residuals[proxy.rows, 0] ** 2).sum())
+    left = float((residuals[observed.interior, 0] ** 2).sum())
     return 1.0 - left / total if total > 0 else 1.0
 
 
-def _best_penalty(inner: np.ndarray, target: np.ndarray, partner: np.ndarray) -> float:
-    """Return the penalty whose predictions of left-out pairs are best."""
-    memberships = inner - inner.mean(axis=0)
-    target = target - target.mean()
-    eigenvalues, vectors = np.linalg.eigh(memberships.T @ memberships)
-    kept = eigenvalues > _ZERO * max(float(eigenvalues[-1]), 1.0)
-    if not kept.any():
-        return 0.0
-    eigenvalues = eigenvalues[kept]
-    left = memberships @ vectors[:, kept] / np.sqrt(eigenvalues)
-    penalties = PENALTIES * eigenvalues.mean()
-    ridges = penalties + _JITTER * eigenvalues.mean()
-    shrinkage = eigenvalues[:, None] / (eigenvalues[:, None] + ridges)  # [rank, penalties]
+def create_proxy(name: str, observed: Observations) -> Proxy:
+    """Prepare the proxy ``name`` for a table's observations.
 
-    here = np.arange(len(inner))
-    other = np.where(partner >= 0, partner, here)
-    residuals = target[:, None] - left @ (shrinkage * (left.T @ target)[:, None])
-    own = 1 - left**2 @ shrinkage - 1 / len(inner)
-    shared = np.where(
-        (other != here)[:, None], (left * left[other]) @ shrinkage + 1 / len(inner), 0.0
-    )
-    determinant = own * own[other] - shared**2
-    predictable = determinant > _ZERO
-    numerator = own[other] * residuals + shared * residuals[other]
-    errors = np.full_like(residuals, np.inf)
-    np.divide(numerator, determinant, out=errors, where=predictable)
-    return float(penalties[_cautious_best(errors**2)])
-
-
-def _cautious_best(squares: np.ndarray) -> int:
-    """Return the last column (largest penalty) that is hardly worse than the best one.
-
-    Args:
-        squares: float64 [r, penalties], squared errors of prediction; infinite where the rows
-            that are left say nothing.
+    Raises:
+        InputError: If there is no such proxy.
     """
-    scores = squares.mean(axis=0)
-    if not np.isfinite(scores).any():
-        return len(scores) - 1
-    worse = squares - squares[:, [int(scores.argmin())]]
-    with np.errstate(invalid="ignore"):  # an infinite column is never good enough
-        # rows come in pairs, whose errors are not independent
-        doubt = worse.std(axis=0) / (len(squares) / 2) ** 0.5
-        good = worse.mean(axis=0) <= DOUBT * doubt
-    return int(np.flatnonzero(good)[-1])
+    if name not in PROXIES:
+        raise InputError(
+            f"values.options: proxy {name!r} does not exist; choose from {', '.join(PROXIES)}"
+        )
+    return PROXIES[name](observed)
+
+
+def _trees(observed: Observations) -> Proxy:
+    from credit_plugin.values.trees import tree_proxy  # imports scikit-learn
+
+    return tree_proxy(observed)
+
+
+PROXIES: dict[str, Callable[[Observations], Proxy]] = {
+    "ridge": additive_proxy,
+    "ols": lambda observed: additive_proxy(observed, shrink=False),
+    "trees": _trees,
+    "equal": lambda observed: EqualShares(observed.sizes, observed.n_players),
+}

@@ -6,7 +6,7 @@ then runs hundreds of times with other utilities and other weights.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,10 @@ class Readout:
     diagnostics: dict[str, Any] = field(default_factory=dict)
     quantity: str = SHAPLEY
     influence: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def explained(self, chosen: str, why: str) -> "Readout":
+        """Return the same with the facts ``chosen`` and ``why``."""
+        return replace(self, diagnostics={**self.diagnostics, "chosen": chosen, "why": why})
 
 
 Estimator = Callable[..., Readout]

@@ -39,6 +39,15 @@ class PairUnits:
             return np.ones(len(self.unit))
         return np.where(self.unit >= 0, weights[self.unit], 1.0)
 
+    def total(self, numbers: np.ndarray) -> np.ndarray:
+        """Return for each row the sum over its unit, float64 [d], of numbers [d].
+
+        A row that is never redrawn is a unit of its own.
+        """
+        drawn = self.unit >= 0
+        sums = np.bincount(self.unit[drawn], numbers[drawn], minlength=1)
+        return np.where(drawn, sums[self.unit], numbers)
+
 
 def pair_units(observed: Observations) -> PairUnits:
     """Group the rows of a table into the units that its design could have drawn otherwise."""

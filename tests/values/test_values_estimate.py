@@ -158,7 +158,12 @@ def test_one_of_several_properties_is_named():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"estimator": "kernel"}, "values.estimator: 'kernel' is not an estimator; choose from"),
+        ({"estimator": "xyz"}, "values.estimator: 'xyz' is not an estimator; choose from add_one_in, auto, "),
+        ({"estimator": "kernelshap", "options": {"proxy": "ols"}}, "'proxy' is not an option of"),
+        ({"estimator": "regression_adjusted", "options": {"proxy": "gp"}}, "proxy 'gp' does not"),
+        ({"estimator": "banzhaf", "options": {"method": "mc"}}, "method 'mc' does not exist"),
+        ({"estimator": "datamodel", "options": {"penalty": "l0"}}, "penalty 'l0' does not exist"),
+        ({"estimator": "beta_shapley", "options": {"alpha": 0}}, "alpha 0 must be above 0"),
         ({"confidence": 1.0}, "confidence: 1.0 is not between 0 and 1"),
         ({"resamples": 1}, "resamples: 1 is too few"),
     ],

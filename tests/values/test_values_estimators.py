@@ -4,14 +4,24 @@ from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.linear_model import Lasso
 
 from credit_plugin.errors import InputError
 from credit_plugin.game import UtilityTable, design
-from credit_plugin.game.toys import AdditiveGame, NoisyGame, SaturatingGame
+from credit_plugin.game.toys import AdditiveGame, NoisyGame, SaturatingGame, VotingGame
 from credit_plugin.values import estimate
+from credit_plugin.values.adjusted import AdjustedReader
 from credit_plugin.values.chains import find_chains
+from credit_plugin.values.estimators.exact import enumerate_values
 from credit_plugin.values.observations import observe
 from credit_plugin.values.proxy import additive_proxy
+from credit_plugin.values.registry import get_estimator
+from credit_plugin.values.semivalues import banzhaf_chances, beta_chances
+from credit_plugin.values.steps import find_steps
+from credit_plugin.values.trees import shapley_of_trees
+from credit_plugin.values.uncertainty import draw_weights
 from credit_plugin.values.units import pair_units
 
 
@@ -102,8 +112,8 @@ def test_the_penalty_vanishes_without_noise_and_grows_with_it():
     assert penalties[0] < penalties[1] < penalties[2]
 
 
-def test_the_penalty_is_the_largest_that_predicts_left_out_pairs_well():
-    """The closed form against refitting without each pair."""
+def test_the_penalty_is_what_left_out_pairs_and_the_likelihood_ask():
+    """The closed forms against refitting without each pair, and against the normal density."""
     rows = design(6, 25, seed=3)  # the last coalition has no partner
     utilities = np.random.default_rng(5).normal(size=25) + rows @ np.arange(6)
     observed = observe(UtilityTable.from_arrays(rows, utilities))
@@ -131,7 +141,16 @@ def test_the_penalty_is_the_largest_that_predicts_left_out_pairs_well():
         if np.mean(squares - best) <= 0.3 * np.std(squares - best) / (23 / 2) ** 0.5
     ]
     assert len(close) < len(errors)
-    assert chosen == pytest.approx(max(close))
+    pairs = np.arange(2, 24, 2)
+    D = (X[pairs - 2] - X[pairs - 1]) / 2**0.5
+    y = utilities[inner] - X.sum(axis=1) * centre
+    d = (y[pairs - 2] - y[pairs - 1]) / 2**0.5
+    densities = {}
+    for penalty in list(errors)[1:]:
+        covariance = np.eye(len(d)) + D @ D.T / penalty
+        scale = d @ np.linalg.solve(covariance, d) / len(d)
+        densities[penalty] = multivariate_normal(cov=scale * covariance).logpdf(d)
+    assert chosen == pytest.approx(max(max(close), max(densities, key=densities.get)))
 
 
 def test_permutation_is_the_mean_over_the_chains_in_the_table():
@@ -187,6 +206,21 @@ MISSING = {
     "interior": ([[0, 0], [1, 1]], "regression_adjusted", "only the empty and the full"),
     "interior of the paper": ([[0, 0], [1, 1]], "kernelshap_paper", "only the empty and the full"),
     "chain": ([[0, 0, 0], [1, 0, 0], [0, 1, 1], [1, 1, 1]], "permutation", "has none"),
+    "step": (
+        [[0, 0, 0], [1, 0, 0], [0, 1, 1], [1, 1, 1]],
+        "stratified",
+        "contributor 2 has none",
+    ),
+    "leaving": (
+        [[0, 0, 0], [1, 1, 0], [0, 1, 1], [1, 1, 1]],
+        "leave_one_out",
+        "1 of 3 are missing, for instance without contributor 2",
+    ),
+    "adding": (
+        [[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 1]],
+        "add_one_in",
+        "1 of 3 are missing, for instance of contributor 3",
+    ),
     "all": (
         [[0, 0], [0, 1], [1, 1]],
         "exact",
@@ -209,3 +243,137 @@ def test_exact_is_for_few_players():
     rows = design(17, 40)
     with pytest.raises(InputError, match="at most 16 contributors, not 17"):
         estimate(UtilityTable.from_arrays(rows, rows.sum(axis=1)), "exact")
+
+
+def everything(n):
+    return (np.arange(2**n)[:, None] >> np.arange(n)) % 2 == 1
+
+
+def test_trees_have_the_shapley_values_of_their_predictions():
+    rows = design(6, 40, seed=0).astype(float)
+    utilities = np.random.default_rng(0).normal(size=40)
+    model = GradientBoostingRegressor(n_estimators=20, max_depth=4, random_state=0)
+    model.fit(rows, utilities)
+    enumerated = enumerate_values(model.predict(everything(6).astype(float))[:, None])[:, 0]
+    assert shapley_of_trees(model, 6) == pytest.approx(enumerated, abs=1e-12)
+
+
+def test_trees_are_corrected_by_what_they_miss():
+    game = VotingGame([5, 4, 3, 2, 1, 1], quota=9)
+    rows = everything(6)
+    table = UtilityTable.from_arrays(rows, game(rows))
+    found = estimate(table, "regression_adjusted", options={"proxy": "trees"}, resamples=2)
+    assert found.values == pytest.approx(game.shapley(), abs=1e-9)
+
+
+def test_auto_enumerates_when_it_can_and_says_so():
+    rows = everything(4)
+    found = estimate(UtilityTable.from_arrays(rows, rows.sum(axis=1) ** 2.0), resamples=2)
+    assert found.estimator == "auto"
+    assert found.diagnostics["chosen"] == "exact"
+    assert found.diagnostics["why"] == "every coalition was evaluated"
+
+
+def test_auto_takes_the_proxy_that_pays():
+    """Thresholds are for trees; additive games for the additive proxy."""
+
+    def chosen(game, budget):
+        rows = design(12, budget, seed=0)
+        table = UtilityTable.from_arrays(rows, NoisyGame(game, 0.02, 0)(rows))
+        return estimate(table, resamples=2).diagnostics
+
+    votes = chosen(VotingGame([9, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], quota=15), 600)
+    assert votes["chosen"] == "regression_adjusted, proxy trees"
+    assert "ridge" in votes["why"]
+    additive = chosen(AdditiveGame(np.arange(12.0)), 160)
+    assert additive["chosen"] == "regression_adjusted, proxy ridge"
+    # a size that is enumerated costs nothing, so what happens to small coalitions is no reason
+    assert "trees" not in chosen(AdditiveGame(np.arange(12.0)), 60)["why"]
+
+
+def test_semivalues_are_what_enumeration_says():
+    n, utilities = 6, np.random.default_rng(2).normal(size=64)
+    rows = everything(n)
+    table = UtilityTable.from_arrays(rows, utilities)
+    sizes = rows.sum(axis=1)
+    cases = {
+        ("banzhaf", "msr"): banzhaf_chances(n),
+        ("banzhaf", "regression"): banzhaf_chances(n),
+        ("beta_shapley", ""): beta_chances(n, 16.0, 1.0),
+    }
+    for (estimator, method), chances in cases.items():
+        assert chances.sum() == pytest.approx(1)
+        expected = np.empty(n)
+        for player in range(n):
+            without = np.flatnonzero(~rows[:, player])
+            gains = utilities[without | 1 << player] - utilities[without]
+            means = [gains[sizes[without] == size].mean() for size in range(n)]
+            expected[player] = chances @ means
+        options = {"method": method} if method else {}
+        found = estimate(table, estimator, options=options, resamples=2)
+        assert found.values == pytest.approx(expected, abs=1e-7)
+
+
+def test_beta_one_one_is_the_shapley_value_but_for_efficiency():
+    game = SaturatingGame([1, 2, 3, 4, 5, 6, 7, 8], scale=14.0)
+    rows = design(8, 60, seed=1)
+    table = UtilityTable.from_arrays(rows, game(rows))
+    beta = estimate(table, "beta_shapley", options={"alpha": 1}, resamples=2).values
+    shapley = estimate(table, "regression_adjusted", resamples=2).values
+    assert beta - beta.mean() == pytest.approx(shapley - shapley.mean(), abs=1e-9)
+
+
+def test_large_alpha_listens_to_small_coalitions():
+    chances = beta_chances(40, 16.0, 1.0)
+    assert chances @ np.arange(40) == pytest.approx(39 / 17)
+    assert np.isfinite(beta_chances(1000, 16.0, 1.0)).all()
+    assert np.isfinite(banzhaf_chances(1000)).all()
+
+
+def test_the_lasso_is_scikit_learns():
+    rows = design(10, 80, seed=0)
+    worths = np.array([3.0, 2, 1, 0, 0, 0, 0, 0, 0, 0])
+    utilities = NoisyGame(AdditiveGame(worths), 0.5, 1)(rows)
+    found = estimate(
+        UtilityTable.from_arrays(rows, utilities),
+        "datamodel",
+        options={"penalty": "lasso"},
+        resamples=2,
+    )
+    model = Lasso(alpha=found.diagnostics["penalty"], tol=1e-10, max_iter=100_000)
+    assert found.values == pytest.approx(model.fit(rows - 0.5, utilities).coef_, abs=1e-3)
+    assert 3 <= found.diagnostics["selected"] < 10
+
+
+def test_steps_are_all_pairs_that_differ_by_one():
+    rows = design(6, 40, seed=0)
+    found = {(int(s), int(t), int(i)) for s, t, i in zip(*find_steps(rows), strict=True)}
+    expected = set()
+    for s, t in permutations(range(len(rows)), 2):
+        differ = np.flatnonzero(rows[s] != rows[t])
+        if len(differ) == 1 and rows[t, differ[0]]:
+            expected.add((s, t, int(differ[0])))
+    assert found == expected
+    assert found
+
+
+def test_the_influence_of_units_is_what_redrawing_them_does():
+    """What hundreds of contributors get instead of hundreds of solutions, against these."""
+    rows = design(30, 400, seed=0)
+    game = SaturatingGame(list(range(1, 31)), 150.0)
+    sd = game(rows).std()
+    observed = observe(UtilityTable.from_arrays(rows, NoisyGame(game, 0.2 * sd, 0)(rows)))
+    readout = get_estimator("regression_adjusted")(observed)
+    reader = readout.solve.__self__
+    assert isinstance(reader, AdjustedReader)
+    weights = draw_weights(readout.strata, 300, np.random.default_rng(0))
+    y = observed.utilities
+    exact = np.array([readout.solve(y[:, None], row)[:, 0] for row in weights])
+    linear = readout.solve(y[:, None], np.ones(len(readout.strata)))[:, 0] + (
+        weights - 1
+    ) @ reader.influence(y)
+    ratio = linear.std(axis=0) / exact.std(axis=0)
+    assert ratio.mean() == pytest.approx(1, abs=0.12)
+    assert ratio.min() > 0.8
+    agreement = [np.corrcoef(linear[:, i], exact[:, i])[0, 1] for i in range(30)]
+    assert min(agreement) > 0.6  # ratios of few rows are not linear

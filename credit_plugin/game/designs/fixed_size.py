@@ -18,18 +18,19 @@ from credit_plugin.seeding import numpy_generator
 
 @register_design("fixed_size")
 def fixed_size(n_players: int, rows: int, seed: int, *, size: int | None = None) -> np.ndarray:
-    """Return ``rows`` distinct coalitions of ``size`` members; by default half of the players.
+    """Return ``rows`` distinct coalitions of ``size`` members, or all if there are no more.
+
+    Args:
+        n_players: Number of contributors.
+        rows: How many.
+        seed: Determines every draw.
+        size: Members of each; by default half of the players.
 
     Raises:
-        InputError: If the size is out of range or has fewer than ``rows`` coalitions.
+        InputError: If the size is out of range.
     """
     size = n_players // 2 if size is None else size
     if not 1 <= size < n_players:
         raise InputError(f"size: {size} is outside 1..{n_players - 1}")
-    if rows > comb(n_players, size):
-        raise InputError(
-            f"budget: there are {comb(n_players, size)} coalitions of size {size}; use a budget "
-            f"of {comb(n_players, size) + 2} or less"
-        )
     generator = numpy_generator(seed, str(size), "design fixed size")
-    return distinct_subsets(generator, n_players, size, rows)
+    return distinct_subsets(generator, n_players, size, min(rows, comb(n_players, size)))

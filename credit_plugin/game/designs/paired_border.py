@@ -1,39 +1,18 @@
 """Design ``paired_border``: the Shapley kernel in complement pairs, its border enumerated.
 
-What: coalitions in pairs (S, complement of S), spread over the sizes in proportion to the Shapley
-kernel p(s) ~ 1/(s(n-s)), without replacement. Where the expected number of draws of a size
-reaches the number of coalitions of that size, all of them are taken and the excess goes to the
-sizes that remain: the sizes 1 and n-1 fill up first, then 2 and n-2, and so inwards.
+What: pairs (S, complement of S), spread over the sizes in proportion to the Shapley kernel
+p(s) ~ 1/(s(n-s)), without replacement; the sizes of which as many draws are expected as there are
+coalitions are taken whole, from the border inwards (:mod:`credit_plugin.game.layers`). When n is
+so large that even the sizes 1 and n-1 exceed the budget, it is a sample from the kernel.
 
-How it is nested: the rule above is solved for all budgets at once. Let layer k hold the C_k pairs
-of sizes {k, n-k} and have kernel weight w_k. At "time" t the layer has received
-min(C_k, t w_k) pairs, and the time at which a design of a given budget stops is the one at which
-the layers together hold as many pairs as it needs. So layer k gets its j-th pair (j = 0, 1, ...) at
-time (j + u_k) / w_k and the design is all pairs in the order of their times. Each prefix of this
-sequence is the enumerate-the-border design of its length. The offsets u_k in [0, 1) make the
-expected count of an unfinished layer exactly t w_k; they are a randomly shifted golden-ratio
-sequence, so that with hundreds of contributors, where most layers get no pair at all, those that
-get one are spread evenly over the sizes. Within a layer the order of the pairs is a shuffle.
-
-When n is so large that even sizes 1 and n-1 exceed the budget, no layer is ever finished and the
-same sequence is a sample without replacement from the kernel, stratified by size.
-
-Source: the border enumeration is that of KernelSHAP implementations (Covert and Lee, "Improving
-KernelSHAP", AISTATS 2021, for the pairing; shapiq's coalition sampler for the border idea). The
-nested sequence, and counts by apportionment instead of by draws, are this project's own: random
-counts would only add variance.
+When: for Shapley values; the default. Source and departures: see :mod:`credit_plugin.game.layers`.
 """
-
-import heapq
-from math import comb
 
 import numpy as np
 
 from credit_plugin.game.design import register_design
-from credit_plugin.game.subsets import distinct_subsets
-from credit_plugin.seeding import numpy_generator
-
-GOLDEN_RATIO = (1 + 5**0.5) / 2
+from credit_plugin.game.designs.shapley_iid import kernel_of_sizes
+from credit_plugin.game.layers import layered_pairs
 
 
 @register_design("paired_border")
@@ -42,46 +21,4 @@ def paired_border(n_players: int, rows: int, seed: int) -> np.ndarray:
 
     An odd number of rows ends in a coalition without its complement.
     """
-    pairs = (rows + 1) // 2
-    layer_of_pair = _layers(n_players, pairs, seed)
-    chosen = np.empty((pairs, 2, n_players), dtype=bool)
-    for layer in np.unique(layer_of_pair):
-        here = layer_of_pair == layer
-        smaller = _smaller_halves(n_players, int(layer), int(here.sum()), seed)
-        chosen[here, 0], chosen[here, 1] = smaller, ~smaller
-    return chosen.reshape(2 * pairs, n_players)[:rows]
-
-
-def _layers(n: int, pairs: int, seed: int) -> np.ndarray:
-    """Return the layer (the smaller size) of each pair, in the order of the design."""
-    shift = numpy_generator(seed, "", "design offsets").random()
-    queue = []
-    for layer in range(1, n // 2 + 1):
-        weight = (1 if 2 * layer == n else 2) / (layer * (n - layer))
-        offset = (shift + layer * GOLDEN_RATIO) % 1
-        queue.append((offset / weight, layer, 0, offset, weight))
-    heapq.heapify(queue)
-    order = np.empty(pairs, dtype=np.int64)
-    for position in range(pairs):
-        _, layer, taken, offset, weight = queue[0]
-        order[position] = layer
-        if taken + 1 < _pairs_in(n, layer):
-            time = (taken + 1 + offset) / weight
-            heapq.heapreplace(queue, (time, layer, taken + 1, offset, weight))
-        else:
-            heapq.heappop(queue)
-    return order
-
-
-def _pairs_in(n: int, layer: int) -> int:
-    return comb(n, layer) // 2 if 2 * layer == n else comb(n, layer)
-
-
-def _smaller_halves(n: int, layer: int, count: int, seed: int) -> np.ndarray:
-    """Return one coalition of each of the layer's first ``count`` pairs, [count, n]."""
-    generator = numpy_generator(seed, str(layer), "design layer")
-    if 2 * layer < n:
-        return distinct_subsets(generator, n, layer, count)
-    # both halves have the same size: the one with the first player stands for the pair
-    others = distinct_subsets(generator, n - 1, layer - 1, count)
-    return np.column_stack([np.ones(count, dtype=bool), others])
+    return layered_pairs(n_players, rows, seed, kernel_of_sizes(n_players))

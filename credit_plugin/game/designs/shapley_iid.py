@@ -1,7 +1,12 @@
 """Design ``shapley_iid``: independent draws from the Shapley kernel, as in the paper.
 
 What: sizes s = 1..n-1 with p(s) ~ 1/(s(n-s)), then a uniform subset of that size, all draws
-independent; a coalition may come twice.
+independent; a coalition may come twice. This is the one design with repeats, and asking for it is
+asking for them: without, the draws would not follow the kernel that the least squares relies on.
+In a study a coalition that is drawn twice is evaluated twice, with seeds of its own. For the
+kernel without repeats there is ``paired_border``.
+
+When: for the estimator ``kernelshap_paper``.
 
 Source: "An Efficient Framework for Crediting Data Contributors of Diffusion Models" (Lu et al.,
 ICLR 2025), the sampling that its least squares assumes. Departure: none in the draws; the empty

@@ -19,17 +19,10 @@ ICLR 2025), after Covert and Lee (AISTATS 2021). Departures: none. It is here fo
 ``regression_adjusted`` needs a fraction of the evaluations for the same error.
 """
 
-import numpy as np
-
-from credit_plugin.errors import InputError
-from credit_plugin.game.designs.shapley_iid import kernel_of_sizes
+from credit_plugin.values.least_squares import kernel_mismatch, least_squares_readout
 from credit_plugin.values.observations import Observations
-from credit_plugin.values.readout import Readout, distribute_gap
+from credit_plugin.values.readout import Readout
 from credit_plugin.values.registry import register_estimator
-from credit_plugin.values.units import pair_units
-
-# eigenvalues below this share of the largest one are rounding, not information
-_RELATIVE_ZERO = 1e-11
 
 
 @register_estimator("kernelshap_paper")
@@ -39,40 +32,6 @@ def kernelshap_paper(observed: Observations) -> Readout:
     Raises:
         InputError: If only the empty and the full coalition are evaluated.
     """
-    rows = observed.interior
-    if not len(rows):
-        raise InputError(
-            "table: only the empty and the full coalition are evaluated; evaluate others as well"
-        )
-    units = pair_units(observed)
-    members = observed.coalitions[rows].astype(np.float64)
-
-    def solve(utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        counts = (units.row_weights(weights) * observed.weights)[rows]
-        gaps = utilities[observed.full] - utilities[observed.empty]
-        values = _constrained(members, utilities[rows] - utilities[observed.empty], counts, gaps)
-        return distribute_gap(values, gaps)  # the constraint's rounding error, nothing more
-
-    return Readout(
-        solve=solve,
-        strata=units.strata,
-        diagnostics={"efficiency_gap_before": 0.0, "kernel_mismatch": _mismatch(observed)},
-    )
-
-
-def _constrained(
-    members: np.ndarray, gains: np.ndarray, counts: np.ndarray, gaps: np.ndarray
-) -> np.ndarray:
-    """Return phi [n, k] for gains over v0 [r, k] and the number of times each row counts [r]."""
-    weighted = members.T * (counts / counts.sum())
-    inverse = np.linalg.pinv(weighted @ members, rcond=_RELATIVE_ZERO, hermitian=True)
-    free = inverse @ (weighted @ gains)
-    ones = inverse.sum(axis=1)
-    return np.asarray(free - np.outer(ones, (free.sum(axis=0) - gaps) / ones.sum()))
-
-
-def _mismatch(observed: Observations) -> float:
-    sizes = observed.sizes[observed.interior]
-    counts = np.bincount(sizes, observed.weights[observed.interior], minlength=observed.n_players)
-    found = counts[1 : observed.n_players] / counts.sum()
-    return float(np.abs(found - kernel_of_sizes(observed.n_players)).sum() / 2)
+    observed.need_interior()
+    facts = {"kernel_mismatch": kernel_mismatch(observed)}
+    return least_squares_readout(observed, observed.weights[observed.interior], facts)

@@ -1,0 +1,273 @@
+"""Error of every estimator by number of evaluations. Prints tables, and draws the figure.
+
+    python -m tests.benchmarks.estimators [--players 10] [--budgets 64 128 256]
+        [--repetitions 20] [--only auto kernelshap_paper] [--figure PATH]
+
+Three families of games (:mod:`tests.benchmarks.games`), three instances each with 10 players and
+one of the first two families with 20, whose exact Shapley values are enumerated. Normal noise of
+0.1 and 0.3 of a game's standard deviation is on every evaluation, the empty and the full coalition
+included; the budget counts all evaluations. A cell is the squared error of the values relative to
+the squared exact values: the median over the repetitions, and of these the geometric mean over
+games and noises; the last column is the mean Spearman correlation with the exact values at the
+second budget.
+
+Estimators of this package read a table of the design that each is made for. Where the package
+``shapiq`` is installed, its approximators of Shapley values evaluate the same games with the same
+budgets. Quantities that are no Shapley values are read as if they were, below a line.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from credit_plugin.game import UtilityTable, design
+from credit_plugin.values import estimate
+from tests.benchmarks.games import EnumeratedGame
+
+NOISES = (0.1, 0.3)
+GAMES_OF = {10: {"saturating": 3, "frechet": 3, "accuracy": 3}, 20: {"saturating": 1, "frechet": 1}}
+
+Evaluate = Callable[[np.ndarray], np.ndarray]
+Rival = Callable[[Evaluate, int, int, int], np.ndarray]
+"""(evaluate, players, budget, seed) -> values [n]."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the table.
+
+    Attributes:
+        name: As printed.
+        values: How it gets values.
+        group: Under which heading.
+    """
+
+    name: str
+    values: Rival
+    group: str = "this package"
+
+
+def ours(estimator: str, kind: str = "paired_border", group: str = "", **options: Any) -> Entry:
+    """Return an estimator of this package with a design."""
+    settings = ", ".join(str(value) for value in options.values())
+    name = f"{estimator} ({settings})" if settings else estimator
+    if kind != "paired_border":
+        name += f" on {kind}"
+
+    def values(evaluate: Evaluate, n: int, budget: int, seed: int) -> np.ndarray:
+        rows = design(n, budget, kind, seed)
+        table = UtilityTable.from_arrays(rows, evaluate(rows))
+        return np.asarray(estimate(table, estimator, resamples=2, options=options).values)
+
+    return Entry(name, values, group or "this package")
+
+
+def shapiqs(name: str, **options: Any) -> Entry:
+    """Return an approximator of shapiq."""
+    settings = ", ".join(f"{key}={value}" for key, value in options.items() if key != "index")
+
+    def values(evaluate: Evaluate, n: int, budget: int, seed: int) -> np.ndarray:
+        approximator = getattr(import_module("shapiq.approximator"), name)
+        found = approximator(n=n, random_state=seed, **options).approximate(
+            budget, lambda rows: evaluate(np.atleast_2d(np.asarray(rows, dtype=bool)))
+        )
+        return np.array([found[(player,)] for player in range(n)])
+
+    return Entry(f"{name} ({settings})" if settings else name, values, _shapiq())
+
+
+OTHER = "no Shapley values, read as if they were"
+OURS = [
+    ours("auto"),
+    ours("regression_adjusted", proxy="ridge"),
+    ours("regression_adjusted", proxy="ols"),
+    ours("regression_adjusted", proxy="equal"),
+    ours("regression_adjusted", proxy="trees"),
+    ours("svarm"),
+    ours("unbiased_kernelshap"),
+    ours("kernelshap"),
+    ours("leverage_shap", "leverage"),
+    ours("ridge_kernelshap"),
+    ours("stratified", "permutation"),
+    ours("permutation", "permutation"),
+    ours("kernelshap_paper", "shapley_iid"),
+    ours("banzhaf", "uniform", OTHER, method="msr"),
+    ours("banzhaf", "uniform", OTHER, method="regression"),
+    ours("datamodel", "uniform", OTHER, penalty="ridge"),
+    ours("datamodel", "uniform", OTHER, penalty="lasso"),
+    ours("beta_shapley", group=OTHER, alpha=4.0, beta=1.0),
+    ours("leave_one_out", "leave_one_out", OTHER),
+]
+SHAPIQS: list[tuple[str, dict[str, Any]]] = [
+    ("KernelSHAP", {"pairing_trick": True}),
+    ("KernelSHAP", {"pairing_trick": False}),
+    ("UnbiasedKernelSHAP", {"pairing_trick": True}),
+    ("SVARM", {"pairing_trick": True}),
+    ("PermutationSamplingSV", {}),
+    ("StratifiedSamplingSV", {}),
+    ("OwenSamplingSV", {}),
+    ("LeverageSHAP", {}),
+    ("RegressionMSR", {"index": "SV", "proxy_model": "linear"}),
+    ("RegressionMSR", {"index": "SV", "proxy_model": "xgboost"}),
+    ("OddSHAP", {}),
+    ("PolySHAP", {}),
+    ("ProxySHAP", {"index": "SV", "max_order": 1, "adjustment": True}),
+]
+
+
+def entries(only: list[str]) -> list[Entry]:
+    """Return the lines that can be measured here."""
+    lines = list(OURS)
+    if find_spec("shapiq"):
+        present = dir(import_module("shapiq.approximator"))
+        lines += [shapiqs(name, **options) for name, options in SHAPIQS if name in present]
+    return [line for line in lines if not only or line.name.split(" ")[0] in only]
+
+
+def measure(
+    entry: Entry, games: list[EnumeratedGame], budget: int, repetitions: int
+) -> tuple[float, float]:
+    """Return the error and the rank correlation of one line at one budget; nan if it cannot."""
+    errors, ranks = [], []
+    for game in games:
+        for noise in NOISES:
+            found = []
+            for seed in range(repetitions):
+                try:
+                    values = entry.values(_noisy(game, noise, seed), game.n_players, budget, seed)
+                except Exception as error:  # noqa: BLE001 - rivals fail in their own ways
+                    print(f"  {entry.name} at {budget}: {error}", flush=True)
+                    return float("nan"), float("nan")
+                found.append(values)
+            errors.append(np.median([game.error(values) for values in found]))
+            ranks += [spearmanr(values, game.exact).statistic for values in found]
+    return float(np.exp(np.mean(np.log(errors)))), float(np.mean(ranks))
+
+
+def _noisy(game: EnumeratedGame, noise: float, seed: int) -> Evaluate:
+    generator = np.random.default_rng([seed, 17])
+
+    def evaluate(rows: np.ndarray) -> np.ndarray:
+        clean = game.utilities[rows @ (1 << np.arange(game.n_players))]
+        return np.asarray(clean + noise * game.utilities.std() * generator.normal(size=len(rows)))
+
+    return evaluate
+
+
+def draw(
+    errors: dict[str, list[float]], groups: dict[str, str], budgets: list[int], path: Path
+) -> None:
+    """Draw error against evaluations, one line for each estimator."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.6, 5.2), layout="constrained")
+    axes = figure.add_subplot()
+    for name, line in errors.items():
+        if not np.isfinite(line).all() or groups[name] == OTHER:
+            continue
+        mine = groups[name] == "this package"
+        first = name == "auto"
+        axes.plot(
+            budgets,
+            line,
+            color="#0b6e4f" if first else "#3f6fb5" if mine else "#b0793a",
+            lw=2.6 if first else 1.2,
+            marker="o",
+            ms=5 if first else 3,
+            ls="-" if mine else "--",
+        )
+    ends = sorted((line[-1], n) for n, line in errors.items() if np.isfinite(line).all())
+    ends = [(end, name) for end, name in ends if groups[name] != OTHER]
+    heights = _apart(np.log10([end for end, _ in ends]), 0.075)
+    for (end, name), height in zip(ends, heights, strict=True):
+        axes.annotate(
+            name,
+            (budgets[-1], end),
+            (budgets[-1] * 1.06, 10**height),
+            size=8,
+            va="center",
+            color="#0b6e4f" if name == "auto" else "#444444",
+            arrowprops={"arrowstyle": "-", "lw": 0.4, "color": "#999999"},
+            annotation_clip=False,
+        )
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xlim(budgets[0] * 0.95, budgets[-1] * 2.1)
+    axes.set_xticks(budgets, [str(budget) for budget in budgets])
+    axes.minorticks_off()
+    axes.set_xlabel("evaluations")
+    axes.set_ylabel("squared error relative to the exact values")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e6e6e6", lw=0.8)
+    rivals = sorted(set(groups.values()) - {"this package", OTHER})
+    title = "Estimators by evaluations: " + ", ".join(["this package (solid)", *rivals])
+    axes.set_title(f"{title} (dashed)" if rivals else title, loc="left", size=11)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)
+
+
+def _apart(heights: np.ndarray, least: float) -> np.ndarray:
+    """Return ascending heights that keep a distance, as near to the given ones as that allows."""
+    placed = np.array(heights, dtype=float)
+    for _ in range(200):
+        for i in range(len(placed) - 1):
+            lack = least - (placed[i + 1] - placed[i])
+            if lack > 0:
+                placed[i] -= lack / 2
+                placed[i + 1] += lack / 2
+    return placed
+
+
+def _shapiq() -> str:
+    return f"shapiq {metadata.version('shapiq')}"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--players", type=int, choices=sorted(GAMES_OF), default=10)
+    parser.add_argument("--budgets", type=int, nargs="+", default=[64, 128, 256])
+    parser.add_argument("--repetitions", type=int, default=20)
+    parser.add_argument("--only", nargs="*", default=[], help="names of estimators")
+    parser.add_argument("--figure", type=Path, help="write a PNG here")
+    options = parser.parse_args()
+    families = GAMES_OF[options.players].items()
+    games = [
+        EnumeratedGame(family, options.players, instance)
+        for family, instances in families
+        for instance in range(instances)
+    ]
+    ranked_at = options.budgets[min(1, len(options.budgets) - 1)]
+    header = "".join(f"{budget:>9}" for budget in options.budgets)
+    print(f"{options.players} players, {len(games)} games, noise {NOISES}")
+    print(f"{'error at':<44}{header}  Spearman at {ranked_at}")
+    errors: dict[str, list[float]] = {}
+    groups: dict[str, str] = {}
+    group = ""
+    for entry in entries(options.only):
+        if entry.group != group:
+            group = entry.group
+            print(f"-- {group}")
+        cells = {
+            budget: measure(entry, games, budget, options.repetitions) for budget in options.budgets
+        }
+        errors[entry.name] = [cells[budget][0] for budget in options.budgets]
+        groups[entry.name] = group
+        line = "".join(f"{error:>9.4f}" for error in errors[entry.name])
+        print(f"{entry.name:<44}{line}  {cells[ranked_at][1]:.2f}", flush=True)
+    if "auto" in errors and "kernelshap_paper on shapley_iid" in errors:
+        ratios = np.array(errors["kernelshap_paper on shapley_iid"]) / errors["auto"]
+        print("kernelshap_paper / auto:" + "".join(f"  {ratio:.1f}" for ratio in ratios))
+    if options.figure:
+        draw(errors, groups, options.budgets, options.figure)
+
+
+if __name__ == "__main__":
+    main()
