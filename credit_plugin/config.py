@@ -227,8 +227,10 @@ class GameSettings(Settings):
     finetuning: TrainingSettings = Field(
         TrainingSettings(steps=100), description="Gradient steps on a coalition's data."
     )
-    design: Literal["paired_border", "shapley_iid", "uniform", "fixed_size"] = Field(
-        "paired_border", description="Which coalitions are evaluated."
+    design: str = Field(
+        "paired_border",
+        description="Registered design, which coalitions are evaluated: paired_border, leverage, "
+        "shapley_iid, permutation, uniform, fixed_size, leave_one_out, add_one_in, exact.",
     )
     coalition_size: int | None = Field(
         None,
@@ -237,6 +239,21 @@ class GameSettings(Settings):
     )
     budget: int = Field(
         48, ge=4, description="Distinct coalitions, the empty and the full one among them."
+    )
+    stop: str = Field(
+        "",
+        description="Stopping rule, for instance 'interval_width(0.25) | money(20)': coalitions "
+        "are evaluated in rounds until it holds, at most the budget. Rules: budget, time, money, "
+        "interval_width, settled_ranks, values_change. Empty: all of the budget in one go.",
+    )
+    round: Count = Field(
+        16, description="Further distinct coalitions in each round of a study that has a rule."
+    )
+    retrainings: int = Field(
+        0,
+        ge=0,
+        description="Coalitions that are retrained from scratch as well, the first ones of the "
+        "design; values are then those of the game of retraining, estimated from both. 0: none.",
     )
     border_repeats: int = Field(
         3,
@@ -263,15 +280,21 @@ class ValuesSettings(Settings):
     """From utilities to values."""
 
     estimator: str = Field(
-        "regression_adjusted",
-        description="Registered estimator: regression_adjusted, kernelshap_paper, permutation.",
+        "auto",
+        description="Registered estimator; auto chooses among those of the Shapley value.",
+    )
+    options: dict[str, float | str] = Field(
+        {}, description="Settings of the estimator itself, for instance {proxy: ols}."
+    )
+    interactions: bool = Field(
+        False, description="Also estimate who substitutes or complements whom, with a plot."
     )
     confidence: Ratio = Field(0.95, description="Level of the intervals.")
     resamples: int = Field(400, ge=20, description="Bootstrap resamples behind the intervals.")
 
 
 class ExecutionSettings(Settings):
-    """Where the work runs; none of this changes a result."""
+    """Where the work runs; changes no result, but the price can stop a study (rule money)."""
 
     engine: str = Field("processes", description="Registered engine: processes.")
     workers: int = Field(
@@ -287,6 +310,11 @@ class ExecutionSettings(Settings):
     attempts: Count = Field(3, description="Tries before a coalition is given up.")
     checkpoint_seconds: Positive = Field(
         20.0, description="Time between checkpoints of a long training."
+    )
+    cost_per_hour: NonNegative = Field(
+        0.0,
+        description="Price of an hour of one worker, in compensation.currency; 0 is unknown. A "
+        "machine for 24 an hour with 8 workers costs 3.",
     )
 
 

@@ -90,7 +90,7 @@ class ProgressDisplay:
     def note(self, text: str) -> None:
         """Print a line of its own, above the bar."""
         console = self._bar.console if self._bar is not None else self.console
-        console.print(text, markup=False)
+        console.print(text, markup=False, soft_wrap=True)
 
     @property
     def _elapsed(self) -> float:

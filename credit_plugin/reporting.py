@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from credit_plugin.compensation.interactions_plot import interactions_plot
 from credit_plugin.compensation.plots import convergence_plot, samples_plot, values_plot
 from credit_plugin.compensation.rendering import escape_markdown
 from credit_plugin.compensation.report import ReportInputs, write_report
 from credit_plugin.compensation.wording import baseline_words, property_words
+from credit_plugin.values import interactions
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from credit_plugin.session import Session
     from credit_plugin.values import ContributorValues
 
@@ -57,10 +61,24 @@ def _log_plots(session: "Session", headline: "ContributorValues") -> dict[str, s
         steps = [step for step, _ in session.convergence]
         history = np.array([values.values for _, values in session.convergence])
         figures["convergence"] = convergence_plot(steps, history, headline, baseline=baseline)
+    if session.study.values.interactions:
+        figures["interactions"] = _interactions_plot(session)
     artifacts = {name: f"plots/{name}.png" for name in figures}
     for name, figure in figures.items():
         session.tracker.log_figure(figure, artifacts[name])
     return artifacts
+
+
+def _interactions_plot(session: "Session") -> "Figure":
+    study, table = session.study, session.table
+    assert table is not None  # the values phase has run
+    found = interactions(
+        table,
+        study.seed,
+        property=study.properties.headline,
+        confidence=study.values.confidence,
+    )
+    return interactions_plot(found)
 
 
 def _inputs(session: "Session") -> ReportInputs:
@@ -87,8 +105,12 @@ def _inputs(session: "Session") -> ReportInputs:
         costs={
             **{kind: sum(f["costs"].values()) for kind, f in facts.items()},
             "coalitions": sum(sum(e.costs.values()) for e in evaluations),
+            **session.retrainings.costs(),
         },
         lost=session.lost(),
+        stopped=session.stopped,
+        reliability=session.reliability.get(study.properties.headline),
+        retrained=session.retrained_table,
         versions=_versions(),
         thumbnails=_thumbnails(session),
     )
@@ -178,8 +200,9 @@ def _versions() -> dict[str, str]:
 def _content(folder: Path) -> str:
     """Return what identifies a report: the hash of its values, whenever it was written."""
     digest = hashlib.sha256()
-    for name in ("values.csv", "coalitions.csv"):
-        digest.update((folder / name).read_bytes())
+    for name in ("values.csv", "coalitions.csv", "retrainings.csv"):
+        if (folder / name).exists():
+            digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -193,6 +216,9 @@ def _story(session: "Session", headline: "ContributorValues") -> str:
         f"**{escape_markdown(c)}** {shares[i]:.0%}" for c, i in zip(top, ranked, strict=False)
     )
     lost = f" {len(session.lost())} evaluations were lost." if session.lost() else ""
+    made = f"{len(session.plan)} evaluations of coalitions"
+    if session.stopped:
+        made = f"Coalitions: {escape_markdown(session.stopped)}"
     links = " · ".join(
         f"[{m.name} v{m.version}](#/models/{m.name}/versions/{m.version})"
         for m in session.published.values()
@@ -203,6 +229,6 @@ def _story(session: "Session", headline: "ContributorValues") -> str:
         f"**{headline.property}** of {study.name}{lower}: {headline.v_empty * direction:.3g} with "
         f"nobody (baseline: {baseline_words(study.game.baseline)}), "
         f"{headline.v_full * direction:.3g} with all {len(headline.contributors)} contributors.  \n"
-        f"Largest shares: {named}. {len(session.plan)} evaluations of coalitions.{lost}  \n"
+        f"Largest shares: {named}. {made}.{lost}  \n"
         f"Models: {links}"
     )

@@ -6,6 +6,7 @@ everything it has not been told yet. That one rule covers a first run, a resume 
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +15,30 @@ import numpy as np
 from credit_plugin.config import Study
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.diffusion.storage import read_config
-from credit_plugin.errors import StudyFailedError
-from credit_plugin.execution.engine import Engine, Job, Outcome
+from credit_plugin.errors import InputError, StudyFailedError
+from credit_plugin.evaluating import Evaluator, Plan
+from credit_plugin.execution.engine import Engine, Job
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.assembly import assemble_table
-from credit_plugin.game.ledger import Evaluation, Ledger
-from credit_plugin.game.plan import PlannedEvaluation, plan_evaluations
+from credit_plugin.game.ledger import Evaluation
+from credit_plugin.game.plan import plan_evaluations
 from credit_plugin.game.table import UtilityTable
 from credit_plugin.game.utilities import get_utility
 from credit_plugin.game.utilities.worker import WorkerFactory
 from credit_plugin.progress import ProgressDisplay
 from credit_plugin.properties.suite import directions
 from credit_plugin.reporting import publish_report
-from credit_plugin.study import StudyResult
-from credit_plugin.values import ContributorValues, estimate
+from credit_plugin.retrainings import Retrainings, plan_retrainings
+from credit_plugin.rounds import evaluate_until
+from credit_plugin.study import StudyResult, stopping_rule
+from credit_plugin.values import (
+    ContributorValues,
+    Reliability,
+    assess,
+    assess_two_level,
+    estimate,
+    two_level,
+)
 
 if TYPE_CHECKING:
     from credit_plugin.tracking.tracker import PublishedModel, StudyTracker
@@ -53,12 +64,21 @@ class Session:
         self.factory = WorkerFactory(study, folders)
         self.utility = get_utility(study.game.utility)
         self.directions = directions(study.properties)
-        self.ledger = Ledger(folders.ledger)
-        self.plan = plan_evaluations(dataset.n_contributors, study.game, study.seed)
+        self.evaluator = Evaluator(
+            engine, self.factory, folders, self.utility.role, tracker, display
+        )
+        self.rule = stopping_rule(study)
+        self.plan: Plan = plan_evaluations(dataset.n_contributors, study.game, study.seed)
+        self.stopped = ""
+        retrained = plan_retrainings(dataset.n_contributors, study.game, study.seed)
+        self.retrainings = Retrainings(study, folders, retrained, engine, tracker, display)
         self.published: dict[str, PublishedModel] = {}
         self.facts: dict[str, dict[str, Any]] = {}
         self.table: UtilityTable | None = None
+        self.retrained_table: UtilityTable | None = None
         self.estimates: dict[str, ContributorValues] = {}
+        self.cheap_estimates: dict[str, ContributorValues] = {}
+        self.reliability: dict[str, Reliability] = {}
         self.convergence: list[tuple[int, ContributorValues]] = []
         self.report_folder: Path | None = None
 
@@ -82,8 +102,10 @@ class Session:
             parent_run_id=self.tracker.parent_run_id,
             table=self.table,
             values=self.estimates,
+            reliability=self.reliability,
             directions=self.directions,
             lost=self.lost(),
+            stopped=self.stopped,
             models={kind: f"{m.name}/{m.version}" for kind, m in self.published.items()},
             report=self.report_folder,
         )
@@ -102,32 +124,13 @@ class Session:
             self._model_stage("prune", "pruned", self.folders.pruned, self.study.pruning)
 
     def coalitions(self) -> None:
-        """Evaluate every planned coalition that the ledger does not hold yet."""
-        jobs = []
-        for position, planned in enumerate(self.plan):
-            known = self.ledger.find(self._key(planned))
-            if known is not None and known.ok:
-                self._tell(known, position)
-            else:
-                jobs.append(self._job(planned, position))
-        done = len(self.plan) - len(jobs)
-        self.display.phase("coalitions", len(self.plan), done, "evaluations")
-        shares: dict[str, float] = {}
-
-        def progress(job: Job, part: int, total: int) -> None:
-            shares[job.key] = part / max(total, 1)
-            self.display.update(done + sum(shares.values()))
-
-        for outcome in self.engine.run(self.factory, jobs, progress):
-            shares.pop(outcome.job.key, None)
-            done += 1
-            evaluation = self._as_evaluation(outcome)
-            self.ledger.append(evaluation)
-            self._tell(evaluation, outcome.job.payload["position"])
-            self._watch_convergence()
-            self.display.update(done + sum(shares.values()))
-        self.display.finish()
-        self._watch_convergence()
+        """Evaluate the coalitions that the ledger lacks, all of them or until a rule holds."""
+        if self.rule is None:
+            self.evaluator.run(self.plan, "coalitions", watch=self.watch_convergence)
+            self.watch_convergence()
+        else:
+            self.stopped = evaluate_until(self, self.rule)
+        self.retrainings.run()
         for line in self.lost():
             self.display.note(f"lost: {line}")
 
@@ -135,30 +138,63 @@ class Session:
         """Estimate the values of every property from the table."""
         self.table = self._table(self.evaluations())
         self._check_enough(self.table)
-        settings = self.study.values
         for name in self.study.properties.names:
-            self.estimates[name] = estimate(
-                self.table,
-                settings.estimator,
-                self.study.seed,
-                property=name,
-                confidence=settings.confidence,
-                resamples=settings.resamples,
-            )
+            self.estimates[name] = self._estimate(self.table, name)
+        if self.retrainings.plan:
+            self._add_retrainings(self.table)
+        for name, values in self.estimates.items():
+            self.reliability[name] = self._assess(self.table, values)
         headline = self.estimates[self.study.properties.headline]
-        self.tracker.log_values(headline, len(self.plan))
+        self.tracker.log_values(headline, len(self.plan) + len(self.retrainings.plan))
+        self.tracker.log_reliability(self.reliability[headline.property])
 
     def report(self) -> None:
         """Write the compensation report and publish it with plots and pictures."""
         self.report_folder = publish_report(self)
 
+    def evaluations(self) -> list[Evaluation]:
+        """Return the planned evaluations that the ledger holds, in the plan's order."""
+        return self.evaluator.found(self.plan)
+
     def lost(self) -> tuple[str, ...]:
         """Return one line for each planned evaluation that was given up."""
-        given_up = [e for e in self.evaluations() if not e.ok]
-        return tuple(
-            f"coalition {e.coalition}, repeat {e.repeat}, after {e.attempts} attempts: {e.error}"
-            for e in given_up
-        )
+        return (*self.evaluator.lost(self.plan), *self.retrainings.lost())
+
+    def headline_from(
+        self, evaluations: Sequence[Evaluation], resamples: int | None = None
+    ) -> ContributorValues:
+        """Estimate the headline's values from some evaluations.
+
+        Args:
+            evaluations: Those to use.
+            resamples: Behind the intervals; as the settings say by default.
+
+        Raises:
+            InputError: If they are too few.
+        """
+        table = self._table(evaluations)
+        shortage = self._shortage(table)
+        if shortage:
+            raise InputError(shortage)
+        return self._estimate(table, self.study.properties.headline, resamples)
+
+    def remember_values(self, values: ContributorValues, evaluations: int) -> None:
+        """Keep the headline's values after so many evaluations, and tell MLflow."""
+        self.convergence.append((evaluations, values))
+        self.tracker.log_values(values, evaluations)
+
+    def watch_convergence(self) -> None:
+        """Estimate the headline's values after growing parts of the plan, each of them once.
+
+        Only complete beginnings of the plan count, so that the curve does not depend on which
+        worker was faster.
+        """
+        known = self.evaluator.complete(self.plan)
+        for step in self._convergence_steps():
+            if step > len(known) or any(step == done for done, _ in self.convergence):
+                continue
+            with suppress(InputError):  # too few for this estimator yet
+                self.remember_values(self.headline_from(known[:step], LIVE_RESAMPLES), step)
 
     def _stage(self, name: str, payload: Mapping[str, Any], units: int, unit: str) -> Any:
         """Run one job that uses all training threads, and return its result."""
@@ -224,51 +260,47 @@ class Session:
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return found
 
-    def _key(self, planned: PlannedEvaluation) -> str:
-        return self.folders.coalition_key(planned.coalition, planned.repeat)
-
-    def _job(self, planned: PlannedEvaluation, position: int) -> Job:
-        key = self._key(planned)
-        payload = {
-            "job": "evaluate",
-            "key": key,
-            "coalition": planned.coalition,
-            "repeat": planned.repeat,
-            "position": position,
-        }
-        return Job(key, payload)
-
-    def _as_evaluation(self, outcome: Outcome) -> Evaluation:
-        result = outcome.result or {"properties": {}, "losses": {}, "costs": {}}
-        return Evaluation(
-            key=outcome.job.key,
-            coalition=outcome.job.payload["coalition"],
-            seed=self.study.seed,
-            repeat=outcome.job.payload["repeat"],
-            properties=result["properties"],
-            losses=result["losses"],
-            costs=result["costs"],
-            started=outcome.started,
-            finished=outcome.finished,
-            attempts=outcome.attempts,
-            error=outcome.error,
-        )
-
-    def _tell(self, evaluation: Evaluation, position: int) -> None:
-        size = evaluation.coalition.count("1")
-        self.tracker.log_evaluation(
-            evaluation, position + 1, len(self.plan), size, role=self.utility.role
-        )
-
-    def evaluations(self) -> list[Evaluation]:
-        """Return the planned evaluations that the ledger holds, in the plan's order."""
-        found = (self.ledger.find(self._key(planned)) for planned in self.plan)
-        return [evaluation for evaluation in found if evaluation is not None]
-
     def _table(self, evaluations: Sequence[Evaluation]) -> UtilityTable:
         baseline = self.study.game.baseline
         given = {self.study.properties.headline: baseline} if isinstance(baseline, float) else {}
         return assemble_table(evaluations, self.dataset.contributors, self.directions, given)
+
+    def _estimate(
+        self, table: UtilityTable, name: str, resamples: int | None = None
+    ) -> ContributorValues:
+        settings = self.study.values
+        return estimate(
+            table,
+            settings.estimator,
+            self.study.seed,
+            property=name,
+            confidence=settings.confidence,
+            resamples=resamples or settings.resamples,
+            options=settings.options,
+        )
+
+    def _add_retrainings(self, table: UtilityTable) -> None:
+        """Make the values those of the game of retraining."""
+        self.retrained_table = self._table(self.retrainings.evaluations())
+        self._check_enough(self.retrained_table)
+        settings, self.cheap_estimates = self.study.values, self.estimates
+        self.estimates = {
+            name: two_level(
+                table,
+                self.retrained_table,
+                self.study.seed,
+                property=name,
+                confidence=settings.confidence,
+                resamples=settings.resamples,
+            )
+            for name in self.cheap_estimates
+        }
+
+    def _assess(self, table: UtilityTable, values: ContributorValues) -> Reliability:
+        seed = self.study.seed
+        if self.retrained_table is not None:
+            return assess_two_level(table, self.retrained_table, values, seed)
+        return assess(table, values, seed, self.study.values.options)
 
     def _check_enough(self, table: UtilityTable) -> None:
         shortage = self._shortage(table)
@@ -288,32 +320,8 @@ class Session:
             f"need at least {n + 2}, the empty and the full one among them"
         )
 
-    def _watch_convergence(self) -> None:
-        """Estimate the headline's values after growing parts of the plan, each of them once.
-
-        Only complete beginnings of the plan count, so that the curve does not depend on which
-        worker was faster.
-        """
-        known = [self.ledger.find(self._key(planned)) for planned in self.plan]
-        complete = next((i for i, e in enumerate(known) if e is None), len(known))
-        for step in self._convergence_steps():
-            if step > complete or any(step == done for done, _ in self.convergence):
-                continue
-            table = self._table([e for e in known[:step] if e is not None])
-            if self._shortage(table):
-                continue
-            values = estimate(
-                table,
-                self.study.values.estimator,
-                self.study.seed,
-                property=self.study.properties.headline,
-                resamples=LIVE_RESAMPLES,
-            )
-            self.convergence.append((step, values))
-            self.tracker.log_values(values, step)
-
     def _convergence_steps(self) -> list[int]:
         borders = 2 * self.study.game.border_repeats
         first = min(borders + self.dataset.n_contributors, len(self.plan))
         steps = np.linspace(first, len(self.plan), CONVERGENCE_STEPS)
-        return sorted({round(step) for step in steps[:-1]})
+        return sorted({round(step) for step in steps} - {len(self.plan)})

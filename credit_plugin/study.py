@@ -32,7 +32,8 @@ from credit_plugin.progress import ProgressDisplay
 if TYPE_CHECKING:
     from credit_plugin.game.table import UtilityTable
     from credit_plugin.tracking.tracker import StudyTracker
-    from credit_plugin.values import ContributorValues
+    from credit_plugin.values import ContributorValues, Reliability
+    from credit_plugin.values.stopping import Rule
 
 PHASES = ("train", "prune", "coalitions", "values", "report")
 DEFAULT_WORKDIR = Path("credit_studies")
@@ -48,8 +49,10 @@ class StudyResult:
         parent_run_id: The study's MLflow run.
         table: Oriented utilities of every evaluated coalition.
         values: Values by property.
+        reliability: Whether anybody may be paid by them, by property.
         directions: By property, 1.0 where more is better and -1.0 where less is.
         lost: One line for each evaluation that was given up.
+        stopped: Where and why the stopping rule ended the evaluations; empty without one.
         models: Registered model versions, ``name/version`` by kind.
         report: Folder of the compensation report.
     """
@@ -59,8 +62,10 @@ class StudyResult:
     parent_run_id: str
     table: "UtilityTable | None"
     values: "Mapping[str, ContributorValues]"
+    reliability: "Mapping[str, Reliability]"
     directions: Mapping[str, float]
     lost: tuple[str, ...]
+    stopped: str
     models: Mapping[str, str]
     report: Path | None
 
@@ -124,20 +129,42 @@ def check_study(study: Study, dataset: ContributorDataset) -> None:
     from credit_plugin.diffusion.tasks import create_task
     from credit_plugin.game.utilities import get_utility
     from credit_plugin.properties.registry import get_property
-    from credit_plugin.values.registry import get_estimator
+    from credit_plugin.retrainings import plan_retrainings
+    from credit_plugin.values.estimation import shares_a_total
 
     task = create_task(study.diffusion, dataset.image_size, dataset.channels)
     task.check_sampling(study.sampling)
     get_utility(study.game.utility)
     for name in study.properties.names:
         get_property(name)
-    get_estimator(study.values.estimator)
+    if not shares_a_total(study.values.estimator, study.values.options):
+        raise InputError(
+            f"values.estimator: the values of {study.values.estimator} do not sum to what is to be "
+            "shared out; pay by auto, and look at it with credit estimate"
+        )
     plan_evaluations(dataset.n_contributors, study.game, study.seed)
+    plan_retrainings(dataset.n_contributors, study.game, study.seed)
+    rule = stopping_rule(study)
+    if rule is not None:
+        rule.suits(dataset.n_contributors)
     if study.game.baseline == "base_model":
         raise InputError(
             f"game.baseline: task {study.diffusion.task} has no base model; "
             "use untrained or a number"
         )
+
+
+def stopping_rule(study: Study) -> "Rule | None":
+    """Return the rule of ``game.stop``, or None if the whole budget is evaluated in one go.
+
+    Raises:
+        InputError: If there is no such rule.
+    """
+    from credit_plugin.values.stopping_text import parse_rule
+
+    if not study.game.stop.strip():
+        return None
+    return parse_rule(study.game.stop, per_hour=study.execution.cost_per_hour)
 
 
 @contextmanager

@@ -26,6 +26,9 @@ def print_summary(result: "StudyResult", tracking_uri: str | None) -> None:
             f"(baseline: {baseline_words(result.study.game.baseline)}), "
             f"sum of values = {headline.values.sum():.4g}"
         )
+        console.print(f"reliability: {result.reliability[headline.property].statement}")
+    if result.stopped:
+        console.print(result.stopped, markup=False)
     for line in result.lost:
         console.print(f"lost: {line}", markup=False)
     for kind, name in result.models.items():

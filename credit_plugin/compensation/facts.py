@@ -14,6 +14,7 @@ and CSV cannot disagree.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy as np
 from credit_plugin.compensation.inputs import ReportInputs
 from credit_plugin.compensation.payout import allocate, as_amount, pool_in_minor_units
 from credit_plugin.game.table import UtilityTable
-from credit_plugin.values import ContributorValues, estimate
+from credit_plugin.values import ContributorValues, estimate, two_level
 
 SCHEMA_VERSION = 1
 STATUS = "draft, not signed"
@@ -54,6 +55,8 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
         "estimator": headline.estimator,
         "diagnostics": dict(headline.diagnostics),
         "certainty": _certainty(headline, inputs.table),
+        "reliability": inputs.reliability.to_json_dict() if inputs.reliability else None,
+        "retrained": len(inputs.retrained.select(headline.property)) if inputs.retrained else 0,
         "rows": rows,
         "baselines": _under_baselines(inputs, pool),
         "properties": {name: v.to_json_dict() for name, v in inputs.values.items()},
@@ -66,6 +69,7 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
         "attribution": list(inputs.attribution),
         "costs": dict(inputs.costs),
         "lost": list(inputs.lost),
+        "stopped": inputs.stopped,
         "versions": dict(inputs.versions),
         "settings": study.model_dump(mode="json"),
     }
@@ -150,20 +154,25 @@ def _under_baselines(inputs: ReportInputs, pool: int) -> list[dict[str, Any]]:
 
 def _values_from(inputs: ReportInputs, v_empty: float) -> np.ndarray:
     """Estimate the headline again with another v(empty)."""
-    headline = inputs.headline
-    table = inputs.table.select(headline.property)
+    name, seed = inputs.headline.property, inputs.study.seed
+    table = _with_empty(inputs.table.select(name), v_empty)
+    if inputs.retrained is not None:
+        exact = _with_empty(inputs.retrained.select(name), v_empty)
+        return two_level(table, exact, seed, property=name, resamples=_FEWEST_RESAMPLES).values
+    return estimate(
+        table,
+        inputs.headline.estimator,
+        seed,
+        property=name,
+        resamples=_FEWEST_RESAMPLES,
+        options=inputs.study.values.options,
+    ).values
+
+
+def _with_empty(table: UtilityTable, v_empty: float) -> UtilityTable:
+    """Return a table in which the empty coalition has another utility."""
     empty = ~table.coalitions.any(axis=1)
-    changed = UtilityTable(
-        contributors=table.contributors,
-        coalitions=table.coalitions,
-        utilities=np.where(empty, v_empty, table.utilities),
-        properties=table.properties,
-        seeds=table.seeds,
-        repeats=table.repeats,
-        weights=table.weights,
-    )
-    estimator, seed = headline.estimator, inputs.study.seed
-    return estimate(changed, estimator, seed, resamples=_FEWEST_RESAMPLES).values
+    return replace(table, utilities=np.where(empty, v_empty, table.utilities))
 
 
 def _plain(value: Any) -> Any:

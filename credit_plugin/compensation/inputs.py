@@ -13,7 +13,7 @@ import numpy as np
 from credit_plugin.config import Study
 from credit_plugin.errors import InputError
 from credit_plugin.game.table import UtilityTable
-from credit_plugin.values import ContributorValues
+from credit_plugin.values import ContributorValues, Reliability
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,9 @@ class ReportInputs:
         lost: One line for each evaluation that was given up.
         versions: Versions of code and libraries by package.
         thumbnails: PNG of one image by contributor; may be empty.
+        stopped: Where and why a stopping rule ended the evaluations; empty without a rule.
+        reliability: Whether anybody may be paid by the headline's values, if that was assessed.
+        retrained: Oriented utilities of retrained coalitions, if the values are two-level.
 
     Raises:
         InputError: If the parts do not fit together.
@@ -65,15 +68,15 @@ class ReportInputs:
     lost: tuple[str, ...]
     versions: Mapping[str, str]
     thumbnails: Mapping[str, bytes] = field(default_factory=dict)
+    stopped: str = ""
+    reliability: Reliability | None = None
+    retrained: UtilityTable | None = None
 
     def __post_init__(self) -> None:
         headline = self.study.properties.headline
         if headline not in self.values:
             raise InputError(f"values: the headline property {headline!r} is not among them")
         names = self.table.contributors
-        halves = [name for name in names if any("\ud800" <= c <= "\udfff" for c in name)]
-        if halves:
-            raise InputError(f"contributors: {halves[0]!a} is not text that a file can hold")
         for name, values in self.values.items():
             if values.contributors != names:
                 raise InputError(f"values: {name!r} has other contributors than the table")

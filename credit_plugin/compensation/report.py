@@ -1,13 +1,14 @@
 """The compensation report: one set of facts, written as CSV, JSON, Markdown and HTML.
 
-=================  ==============================================================================
-``values.csv``     contributor, value, standard_error, ci_low, ci_high, share, payout
-``values.json``    everything that the report says (:mod:`credit_plugin.compensation.facts`)
-``coalitions.csv`` the utility table that the values were computed from
-``report.html``    for people; one file, no script, nothing loaded from elsewhere
-``report.md``      the same in Markdown
-``manifest.json``  hash and size of each file, settings, versions, digests, models
-=================  ==============================================================================
+==================  ==============================================================================
+``values.csv``      contributor, value, standard_error, ci_low, ci_high, share, payout
+``values.json``     everything that the report says (:mod:`credit_plugin.compensation.facts`)
+``coalitions.csv``  the utility table that the values were computed from
+``retrainings.csv`` utilities of retrained coalitions, if the values rest on them too
+``report.html``     for people; one file, no script, nothing loaded from elsewhere
+``report.md``       the same in Markdown
+``manifest.json``   hash and size of each file, settings, versions, digests, models
+==================  ==============================================================================
 
 A name in ``values.csv`` that a spreadsheet could take for a formula gets an apostrophe in front,
 see :func:`as_cell`, and names are in quotes, so that programs which split at semicolons or tabs do
@@ -36,6 +37,7 @@ from credit_plugin.compensation.rendering import render_html, render_markdown
 
 __all__ = ["ReportInputs", "as_cell", "check_manifest", "write_report"]
 
+_RESTS_ON = ("values.json", "coalitions.csv", "retrainings.csv")
 _NUMBERS = ("value", "standard_error", "ci_low", "ci_high", "share")
 
 
@@ -58,7 +60,10 @@ def write_report(inputs: ReportInputs, folder: Path) -> dict[str, Any]:
         _write_values_csv(facts["rows"], draft / "values.csv")
         (draft / "values.json").write_text(_as_json(facts), "utf-8")
         inputs.table.to_csv(draft / "coalitions.csv")
-        hashes = {name: sha256_of(draft / name) for name in ("values.json", "coalitions.csv")}
+        if inputs.retrained is not None:
+            inputs.retrained.to_csv(draft / "retrainings.csv")
+        rests_on = [n for n in _RESTS_ON if (draft / n).exists()]
+        hashes = {name: sha256_of(draft / name) for name in rests_on}
         page = render_html(facts, hashes, inputs.thumbnails)
         (draft / "report.html").write_text(page, "utf-8")
         (draft / "report.md").write_text(render_markdown(facts, hashes), "utf-8")

@@ -70,6 +70,11 @@ _UTILITIES = {
 _DESIGNS = {
     "paired_border": "small and large coalitions first, each with its complement (paired border)",
     "shapley_iid": "drawn independently, sizes weighted as in KernelSHAP",
+    "leverage": "every size alike, each coalition with its complement (leverage)",
+    "permutation": "in the order in which contributors could have joined, and its reverse",
+    "leave_one_out": "everybody, and everybody but one",
+    "add_one_in": "nobody, and each one alone",
+    "exact": "as in paired border, up to all coalitions",
     "uniform": "drawn uniformly from all coalitions",
     "fixed_size": "all of one size",
 }

@@ -170,12 +170,22 @@ class UtilityTable:
         if property not in self.properties:
             known = ", ".join(self.property_names)
             raise InputError(f"property: {property!r} is not in the table; it holds {known}")
-        keep = np.array([name == property for name in self.properties])
+        return self.where(np.array([name == property for name in self.properties]))
+
+    def where(self, keep: np.ndarray) -> "UtilityTable":
+        """Return some of the rows.
+
+        Args:
+            keep: bool [m].
+
+        Raises:
+            InputError: If none is kept.
+        """
         return UtilityTable(
             contributors=self.contributors,
             coalitions=self.coalitions[keep],
             utilities=self.utilities[keep],
-            properties=(property,) * int(keep.sum()),
+            properties=tuple(name for name, k in zip(self.properties, keep, strict=True) if k),
             seeds=self.seeds[keep],
             repeats=self.repeats[keep],
             weights=self.weights[keep],

@@ -26,7 +26,7 @@ from credit_plugin.tracking.parent import PARENT_TAG, children_of, find_parent
 from credit_plugin.tracking.registry import PublishedModel, Registry
 from credit_plugin.tracking.store import open_store
 from credit_plugin.tracking.views import artifact_page, share_view
-from credit_plugin.values import ContributorValues
+from credit_plugin.values import ContributorValues, Reliability
 
 BATCH = 900
 TAG_BATCH = 100
@@ -58,6 +58,10 @@ class StudyTracker:
         }
         self._logged_steps = {
             metric.step for metric in client.get_metric_history(parent_run_id, "evaluations")
+        }
+        self._progress = {
+            metric.step: metric.value
+            for metric in client.get_metric_history(parent_run_id, "stopping/progress")
         }
 
     @classmethod
@@ -187,6 +191,34 @@ class StudyTracker:
         # this one last: a step without it was interrupted and is logged again
         numbers.append(Metric("evaluations", float(step), stamp, step))
         self._log_metrics(self.parent_run_id, numbers)
+
+    def log_verdict(self, evaluations: int, progress: float, words: str) -> None:
+        """Log what a stopping rule said after a round, once, as a step of the study's run.
+
+        Args:
+            evaluations: So far; the step.
+            progress: How far the rule was from holding, 0 to 1; 1 if it held.
+            words: Where the study is; shown as the tag ``credit.stopping``.
+        """
+        if self._progress.get(evaluations) != progress:
+            self._progress[evaluations] = progress
+            stamp = int(time.time() * 1000)
+            metric = Metric("stopping/progress", progress, stamp, evaluations)
+            self._log_metrics(self.parent_run_id, [metric])
+        self.client.set_tag(self.parent_run_id, "credit.stopping", words[:LONGEST_TAG])
+
+    def log_reliability(self, reliability: Reliability) -> None:
+        """Log whether anybody may be paid by the headline's values: numbers, and words as a tag."""
+        numbers = {
+            "reliability/misallocation": reliability.misallocation,
+            "reliability/settled_ranks": float(reliability.settled_ranks),
+            "reliability/passed": float(reliability.passed),
+        }
+        if reliability.split_half.correlation is not None:
+            numbers["reliability/split_half"] = reliability.split_half.correlation
+        self.log_metrics(numbers)
+        words = reliability.statement[:LONGEST_TAG]
+        self.client.set_tag(self.parent_run_id, "credit.reliability", words)
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log single numbers on the study's run."""

@@ -10,7 +10,7 @@ from credit_plugin.errors import InputError
 from credit_plugin.game.table import UtilityTable
 from credit_plugin.values.observations import Observations, observe
 from credit_plugin.values.proxy import additive_proxy, r_squared
-from credit_plugin.values.readout import Readout
+from credit_plugin.values.readout import SHAPLEY, Readout
 from credit_plugin.values.registry import get_estimator
 from credit_plugin.values.result import ContributorValues
 from credit_plugin.values.uncertainty import margins, resample
@@ -100,6 +100,18 @@ def prepare(observed: Observations, estimator: str, options: Mapping[str, Any]) 
     function = get_estimator(estimator)
     check_options(estimator, options)
     return function(observed, **options)
+
+
+def shares_a_total(estimator: str, options: Mapping[str, Any]) -> bool:
+    """Return whether an estimator's values sum to v(full) - v(empty), as Shapley values do.
+
+    Raises:
+        InputError: For an unknown estimator or option.
+    """
+    # what it estimates is in its readout, and two contributors are enough for every estimator
+    members = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
+    observed = observe(UtilityTable.from_arrays(members, members.sum(axis=1)))
+    return prepare(observed, estimator, options).quantity == SHAPLEY
 
 
 def check_options(estimator: str, options: Mapping[str, Any]) -> None:

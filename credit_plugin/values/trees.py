@@ -36,9 +36,9 @@ import numpy as np
 from credit_plugin.values.folds import deal_pairs
 from credit_plugin.values.observations import Observations
 
-TREES = 150
+TREES = 60
 DEPTH = 3
-LEARNING_RATE = 0.08
+LEARNING_RATE = 0.15
 
 
 @dataclass(frozen=True, eq=False)

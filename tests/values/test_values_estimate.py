@@ -11,7 +11,8 @@ import pytest
 from credit_plugin.errors import InputError
 from credit_plugin.game import UtilityTable, design
 from credit_plugin.game.toys import AdditiveGame, NoisyGame, SaturatingGame
-from credit_plugin.values import ContributorValues, estimate
+from credit_plugin.values import ContributorValues, estimate, estimator_names
+from credit_plugin.values.estimation import shares_a_total
 from credit_plugin.values.observations import observe
 from credit_plugin.values.uncertainty import draw_weights
 
@@ -158,7 +159,7 @@ def test_one_of_several_properties_is_named():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"estimator": "xyz"}, "values.estimator: 'xyz' is not an estimator; choose from add_one_in, auto, "),
+        ({"estimator": "xyz"}, "'xyz' is not an estimator; choose from add_one_in, auto, "),
         ({"estimator": "kernelshap", "options": {"proxy": "ols"}}, "'proxy' is not an option of"),
         ({"estimator": "regression_adjusted", "options": {"proxy": "gp"}}, "proxy 'gp' does not"),
         ({"estimator": "banzhaf", "options": {"method": "mc"}}, "method 'mc' does not exist"),
@@ -239,3 +240,10 @@ def test_hundreds_of_contributors():
     papers = estimate(table, "kernelshap_paper", resamples=2)
     assert np.corrcoef(found.values, amounts)[0, 1] > 0.4
     assert np.corrcoef(papers.values, amounts)[0, 1] < 0.4
+
+
+def test_only_shapley_values_share_a_total():
+    """Every estimator can be asked on two contributors; a study pays by those that sum up."""
+    sharing = {name for name in estimator_names() if shares_a_total(name, {})}
+    others = {"add_one_in", "banzhaf", "beta_shapley", "datamodel", "leave_one_out"}
+    assert sharing == set(estimator_names()) - others

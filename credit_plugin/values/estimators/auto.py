@@ -9,7 +9,7 @@ pairs), and is charged what the errors e cost the values,
 
 with m_s coalitions of size s in the table: errors in a size that was enumerated cost nothing, since
 the correction there is exact. The cheapest proxy wins; another than ``ridge`` only if it is cheaper
-in four of five folds, because a cost is itself an estimate.
+in every fold, because a cost is itself an estimate.
 
 Which proxies are asked depends on the number of contributors n and coalitions M: ``ridge`` and
 ``equal`` always; ``trees`` from M = 12 n on, below which they have too little to learn from, and up
@@ -24,7 +24,7 @@ Carlo.
 import numpy as np
 
 from credit_plugin.values.estimators.exact import MAX_PLAYERS, exact
-from credit_plugin.values.estimators.regression_adjusted import regression_adjusted
+from credit_plugin.values.estimators.regression_adjusted import adjusted_by
 from credit_plugin.values.folds import deal_pairs
 from credit_plugin.values.observations import Observations
 from credit_plugin.values.proxy import Proxy, create_proxy
@@ -36,7 +36,6 @@ from credit_plugin.values.trees import TreeProxy
 PREFERRED = "ridge"
 TREES_FROM = 12  # coalitions for each contributor
 TREES_UP_TO = 200_000  # coalitions times contributors
-FOLDS_TO_WIN = 5
 
 
 @register_estimator("auto")
@@ -49,12 +48,12 @@ def auto(observed: Observations) -> Readout:
     if observed.n_players <= MAX_PLAYERS and len(observed.utilities) == 2**observed.n_players:
         return exact(observed).explained("exact", "every coalition was evaluated")
     observed.need_interior()
-    costs = {name: _costs(observed, create_proxy(name, observed)) for name in _candidates(observed)}
+    proxies = {name: create_proxy(name, observed) for name in _candidates(observed)}
+    costs = {name: _costs(observed, proxy) for name, proxy in proxies.items()}
     chosen = min(costs, key=lambda name: float(costs[name].sum()))
-    wins = int((costs[chosen] < costs[PREFERRED]).sum())
-    if chosen != PREFERRED and wins < min(FOLDS_TO_WIN, len(costs[chosen])):
+    if not (costs[chosen] < costs[PREFERRED]).all():
         chosen = PREFERRED
-    readout = regression_adjusted(observed, proxy=chosen)
+    readout = adjusted_by(observed, proxies[chosen])
     return readout.explained(f"regression_adjusted, proxy {chosen}", _why(chosen, costs))
 
 

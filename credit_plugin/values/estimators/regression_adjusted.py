@@ -24,7 +24,7 @@ import numpy as np
 
 from credit_plugin.values.adjusted import adjusted_readout
 from credit_plugin.values.observations import Observations
-from credit_plugin.values.proxy import create_proxy
+from credit_plugin.values.proxy import Proxy, create_proxy
 from credit_plugin.values.readout import SHAPLEY, Readout
 from credit_plugin.values.registry import register_estimator
 
@@ -37,5 +37,10 @@ def regression_adjusted(observed: Observations, *, proxy: str = "ridge") -> Read
         InputError: If only the empty and the full coalition are evaluated.
     """
     observed.need_interior()
+    return adjusted_by(observed, create_proxy(proxy, observed))
+
+
+def adjusted_by(observed: Observations, proxy: Proxy) -> Readout:
+    """Prepare the Shapley value with a proxy that was made for the observations."""
     chances = np.full(observed.n_players, 1 / observed.n_players)
-    return adjusted_readout(observed, create_proxy(proxy, observed), chances, SHAPLEY, True)
+    return adjusted_readout(observed, proxy, chances, SHAPLEY, True)
