@@ -104,8 +104,24 @@ OURS = [
     ours("datamodel", "uniform", OTHER, penalty="ridge"),
     ours("datamodel", "uniform", OTHER, penalty="lasso"),
     ours("beta_shapley", group=OTHER, alpha=4.0, beta=1.0),
-    ours("leave_one_out", "leave_one_out", OTHER),
+    ours("leave_one_out", group=OTHER),
 ]
+NAMED = {
+    "auto",
+    "regression_adjusted (ols)",
+    "svarm",
+    "kernelshap",
+    "ridge_kernelshap",
+    "permutation on permutation",
+    "kernelshap_paper on shapley_iid",
+    "KernelSHAP (pairing_trick=True)",
+    "SVARM (pairing_trick=True)",
+    "PermutationSamplingSV",
+    "LeverageSHAP",
+    "RegressionMSR (proxy_model=linear)",
+    "RegressionMSR (proxy_model=xgboost)",
+}
+"""Lines that the figure names."""
 SHAPIQS: list[tuple[str, dict[str, Any]]] = [
     ("KernelSHAP", {"pairing_trick": True}),
     ("KernelSHAP", {"pairing_trick": False}),
@@ -174,53 +190,58 @@ def _noisy(game: EnumeratedGame, noise: float, seed: int) -> Evaluate:
 def draw(
     errors: dict[str, list[float]], groups: dict[str, str], budgets: list[int], path: Path
 ) -> None:
-    """Draw error against evaluations, one line for each estimator."""
+    """Draw error against evaluations: the telling estimators with names, the others in grey."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.6, 5.2), layout="constrained")
+    figure = Figure(figsize=(9, 5.8), layout="constrained")
     axes = figure.add_subplot()
-    for name, line in errors.items():
-        if not np.isfinite(line).all() or groups[name] == OTHER:
-            continue
-        mine = groups[name] == "this package"
-        first = name == "auto"
-        axes.plot(
-            budgets,
-            line,
-            color="#0b6e4f" if first else "#3f6fb5" if mine else "#b0793a",
-            lw=2.6 if first else 1.2,
-            marker="o",
-            ms=5 if first else 3,
-            ls="-" if mine else "--",
-        )
-    ends = sorted((line[-1], n) for n, line in errors.items() if np.isfinite(line).all())
-    ends = [(end, name) for end, name in ends if groups[name] != OTHER]
-    heights = _apart(np.log10([end for end, _ in ends]), 0.075)
-    for (end, name), height in zip(ends, heights, strict=True):
+    shown = {
+        name: line
+        for name, line in errors.items()
+        if groups[name] != OTHER and np.isfinite(line).all()
+    }
+    for name, line in shown.items():
+        colour = _colour(name, groups[name]) if name in NAMED else "#d5d8dc"
+        style = {"color": colour, "ls": "-" if groups[name] == "this package" else "--"}
+        width = 2.8 if name == "auto" else 1.4 if name in NAMED else 0.9
+        order = 3 if name == "auto" else 2 if name in NAMED else 1
+        axes.plot(budgets, line, lw=width, marker="o", ms=2 * width, zorder=order, **style)
+    named = sorted((shown[name][-1], name) for name in NAMED if name in shown)
+    heights = _apart(np.log10([end for end, _ in named]), 0.1)
+    for (end, name), height in zip(named, heights, strict=True):
         axes.annotate(
-            name,
+            name if groups[name] == "this package" else f"shapiq {name}",
             (budgets[-1], end),
-            (budgets[-1] * 1.06, 10**height),
-            size=8,
+            (budgets[-1] * 1.07, 10**height),
+            size=9,
             va="center",
-            color="#0b6e4f" if name == "auto" else "#444444",
-            arrowprops={"arrowstyle": "-", "lw": 0.4, "color": "#999999"},
+            weight="bold" if name == "auto" else "normal",
+            color=_colour(name, groups[name]),
+            arrowprops={"arrowstyle": "-", "lw": 0.5, "color": "#b0b5ba"},
             annotation_clip=False,
         )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    axes.set_xlim(budgets[0] * 0.95, budgets[-1] * 2.1)
+    axes.set_xlim(budgets[0] * 0.95, budgets[-1] * 2.6)
+    axes.set_ylim(bottom=10 ** (min(heights) - 0.15))
     axes.set_xticks(budgets, [str(budget) for budget in budgets])
     axes.minorticks_off()
     axes.set_xlabel("evaluations")
     axes.set_ylabel("squared error relative to the exact values")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#e6e6e6", lw=0.8)
+    axes.grid(axis="y", color="#eceef0", lw=0.8)
     rivals = sorted(set(groups.values()) - {"this package", OTHER})
-    title = "Estimators by evaluations: " + ", ".join(["this package (solid)", *rivals])
-    axes.set_title(f"{title} (dashed)" if rivals else title, loc="left", size=11)
+    solid = "Error by evaluations: estimators of this package solid"
+    title = f"{solid}, of {rivals[0]} dashed" if rivals else solid
+    axes.set_title(title, loc="left", size=11)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=120)
+
+
+def _colour(name: str, group: str) -> str:
+    if name == "auto":
+        return "#0b6e4f"
+    return "#2f5fa8" if group == "this package" else "#a8611f"
 
 
 def _apart(heights: np.ndarray, least: float) -> np.ndarray:
