@@ -25,7 +25,7 @@ correlation of 0.
 
 Cost: two preparations of the estimator a deal, without resamples. For many contributors fewer deals
 do, because a correlation of many ranks varies little from deal to deal (by .07 for 8 contributors,
-.03 for 258): 7 s for 1,000 contributors and 20,000 coalitions, which get one.
+.03 for 258): about 10 s for 1,000 contributors and 20,000 coalitions, which get one.
 
 Source: reliability by split halves is Spearman (1910) and Brown (1910). Without their correction
 for length: the limit of the gate was set on uncorrected halves.
