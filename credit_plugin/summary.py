@@ -46,7 +46,7 @@ def values_table(result: "StudyResult") -> Table:
     verb = "raised" if result.directions[headline.property] > 0 else "lowered"
     table = Table(title=f"{result.study.name}: who {verb} {headline.property}")
     table.add_column("contributor")
-    level = f"{headline.confidence:.0%} interval"
+    level = f"{100 * headline.confidence:.4g}% interval"
     for column in ("value", level, "share"):
         table.add_column(column, justify="right")
     digits = decimals_for([*headline.ci_low, *headline.ci_high])

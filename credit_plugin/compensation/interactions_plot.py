@@ -191,7 +191,7 @@ def _power_words(power: int) -> str:
 
 def _subtitle(found: Interactions) -> str:
     words = property_words(found.property)
-    return f"{_MEANING} On the {words.name}, with {found.confidence:.0%} intervals."
+    return f"{_MEANING} On the {words.name}, with {100 * found.confidence:.4g}% intervals."
 
 
 def _plain_number(x: float, power: int) -> str:

@@ -254,7 +254,7 @@ def _write_key(figure: Figure, kinds: Sequence[str]) -> None:
 
 
 def _subtitle(values: ContributorValues, baseline: str) -> str:
-    return f"Estimates with {values.confidence:.0%} intervals. {_borders(values, baseline)}"
+    return f"Estimates with {100 * values.confidence:.4g}% intervals. {_borders(values, baseline)}"
 
 
 def _borders(values: ContributorValues, baseline: str) -> str:

@@ -125,7 +125,10 @@ class Reliability:
         if correlation is None:
             return "two half-budgets cannot be compared"
         alike = "alike" if correlation >= self.correlation_limit else "differently"
-        return f"two half-budgets rank contributors {alike} (Spearman {correlation:.2f})"
+        shown = f"{correlation:.2f}"
+        if alike == "differently" and float(shown) >= self.correlation_limit:
+            shown = f"{correlation:.4f}"  # what fails by little must not look as if it passed
+        return f"two half-budgets rank contributors {alike} (Spearman {shown})"
 
 
 def misallocation(values: ContributorValues) -> float:
