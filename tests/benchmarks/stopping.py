@@ -45,7 +45,7 @@ class Study:
         plan = self.plans[number]
         rows = [from_bits(planned.coalition) for planned in plan]
         table = UtilityTable.from_arrays(rows, [self.measured[planned] for planned in plan])
-        return estimate(table, "regression_adjusted", resamples=RESAMPLES)
+        return estimate(table, resamples=RESAMPLES)
 
     def end(self, rule: Rule) -> int:
         """Return the round after which a rule stops, or the last one."""
