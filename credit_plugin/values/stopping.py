@@ -14,12 +14,12 @@ Composition: ``&`` stops when all of its rules do, ``|`` when one does; progress
 to come, or of the first. The reason of a verdict names the rules that decide it.
 
 Stopping by what the values look like has a price: a study ends when its intervals happen to be
-narrow. Measured on noisy games of 8 and 12 contributors (``tests/benchmarks/stopping.py``): with
-16 coalitions a round, intervals of nominal .95 cover .955 at the end of ``interval_width(0.5)`` and
-.975 at that of ``values_change(0.15)``, as they do at as many evaluations without a rule. With 4 a
-round they cover .91 and .93, where without a rule they cover .94 and .96. A few large rounds are
-better than many small ones. (Before ``interval_width`` had to hold twice, it was .85 against .91
-with 4 a round and .92 against .94 with 16.)
+narrow. Measured on noisy games of 8 and 12 contributors (``tests/benchmarks/stopping.py
+--repetitions 6``): with 16 coalitions a round, intervals of nominal .95 cover .953 at the end of
+``interval_width(0.5)`` and .969 at that of ``values_change(0.15)``; without a rule, at as many
+evaluations, .953 and .974. With 4 a round they cover .903 and .924, and .925 and .954 without a
+rule. A few large rounds are better than many small ones. (Before ``interval_width`` had to hold
+twice, .03 were lost with 16 a round and .06 with 4.)
 
 A further rule is one class: a frozen dataclass with ``check`` that is decorated with
 :func:`register_rule`, in :mod:`credit_plugin.values.rules` or in a package of the user's own.
