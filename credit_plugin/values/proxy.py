@@ -29,10 +29,10 @@ from typing import Protocol
 
 import numpy as np
 
-from credit_plugin.errors import InputError
 from credit_plugin.game.coalitions import complements
 from credit_plugin.values.observations import Observations
 from credit_plugin.values.penalty import JITTER, choose_penalty
+from credit_plugin.values.registry import chosen
 
 
 class Proxy(Protocol):
@@ -158,11 +158,7 @@ def create_proxy(name: str, observed: Observations) -> Proxy:
     Raises:
         InputError: If there is no such proxy.
     """
-    if name not in PROXIES:
-        raise InputError(
-            f"values.options: proxy {name!r} does not exist; choose from {', '.join(PROXIES)}"
-        )
-    return PROXIES[name](observed)
+    return chosen(PROXIES, "proxy", name)(observed)
 
 
 def _trees(observed: Observations) -> Proxy:

@@ -32,6 +32,7 @@ values as settled ones (:mod:`credit_plugin.values.rules.evidence`), which pyDVL
 earlier values allows.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import ClassVar, TypeVar
@@ -99,16 +100,16 @@ class Verdict:
     compound: bool = False
 
 
-class Rule:
+class Rule(ABC):
     """Something that says when to stop; see the module."""
 
     name: ClassVar[str]
 
+    @abstractmethod
     def check(self, history: History) -> Verdict:
         """Return whether to stop after the latest round."""
-        raise NotImplementedError
 
-    def suits(self, n_contributors: int) -> None:
+    def suits(self, n_contributors: int) -> None:  # noqa: B027 - most rules suit every study
         """Refuse a study in which the rule can never hold.
 
         Raises:

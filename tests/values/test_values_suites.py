@@ -10,7 +10,7 @@ from credit_plugin.values import estimator_names
 
 class TestAuto(EstimatorSuite):
     estimator = "auto"
-    ordered = True  # folds are dealt by the order of the rows
+    unordered = False  # folds are dealt by the order of the rows
     recovers_additive = True
 
 
@@ -139,7 +139,7 @@ class TestDatamodelLasso(EstimatorSuite):
     options = {"penalty": "lasso"}  # noqa: RUF012
     shapley = False
     exact_when_enumerated = False
-    ordered = True
+    unordered = False
 
 
 def test_every_estimator_has_a_suite():

@@ -31,7 +31,6 @@ from credit_plugin.values.proxy import Proxy, create_proxy
 from credit_plugin.values.readout import Readout
 from credit_plugin.values.registry import register_estimator
 from credit_plugin.values.semivalues import log_binomials
-from credit_plugin.values.trees import TreeProxy
 
 PREFERRED = "ridge"
 TREES_FROM = 12  # coalitions for each contributor
@@ -83,8 +82,7 @@ def _left_out(observed: Observations, proxy: Proxy, fold: np.ndarray) -> np.ndar
     """Return the proxy's errors on a fold that it did not see."""
     y = observed.utilities[:, None]
     centre = np.array([observed.gap(observed.utilities) / observed.n_players])
-    seen = observed.trust if isinstance(proxy, TreeProxy) else np.where(fold, 0.0, observed.trust)
-    _, residuals = proxy.fit(y, seen, centre)
+    _, residuals = proxy.fit(y, np.where(fold, 0.0, observed.trust), centre)
     return np.asarray(residuals[fold, 0])
 
 

@@ -22,11 +22,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from credit_plugin.errors import InputError
 from credit_plugin.values.observations import Observations
 from credit_plugin.values.penalty import JITTER
 from credit_plugin.values.readout import Readout
-from credit_plugin.values.registry import register_estimator
+from credit_plugin.values.registry import chosen, register_estimator
 from credit_plugin.values.semivalues import banzhaf_chances, log_binomials
 from credit_plugin.values.strata import SizeStrata
 from credit_plugin.values.units import pair_units
@@ -41,13 +40,9 @@ def banzhaf(observed: Observations, *, method: str = "msr") -> Readout:
     Raises:
         InputError: For another method, or if only the empty and the full coalition are evaluated.
     """
-    if method not in _METHODS:
-        raise InputError(
-            f"values.options: method {method!r} does not exist; choose from {', '.join(_METHODS)}"
-        )
+    prepared = chosen(_METHODS, "method", method)
     observed.need_interior()
-    units = pair_units(observed)
-    read = _METHODS[method](observed)
+    units, read = pair_units(observed), prepared(observed)
 
     def solve(utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return read(utilities, units.row_weights(weights) * observed.trust)

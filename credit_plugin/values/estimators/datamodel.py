@@ -19,13 +19,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from credit_plugin.errors import InputError
 from credit_plugin.game.coalitions import complements
 from credit_plugin.values.folds import deal_pairs
 from credit_plugin.values.observations import Observations
 from credit_plugin.values.penalty import JITTER, choose_penalty
 from credit_plugin.values.readout import Readout
-from credit_plugin.values.registry import register_estimator
+from credit_plugin.values.registry import chosen, register_estimator
 from credit_plugin.values.units import pair_units
 
 Solve = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -38,13 +37,10 @@ def datamodel(observed: Observations, *, penalty: str = "ridge") -> Readout:
     Raises:
         InputError: For another penalty, or if only the empty and the full coalition are evaluated.
     """
-    if penalty not in _FITS:
-        raise InputError(
-            f"values.options: penalty {penalty!r} does not exist; choose from {', '.join(_FITS)}"
-        )
+    prepared = chosen(_FITS, "penalty", penalty)
     observed.need_interior()
     units = pair_units(observed)
-    fit, facts = _FITS[penalty](observed)
+    fit, facts = prepared(observed)
 
     def solve(utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return fit(utilities, units.row_weights(weights) * observed.trust)
