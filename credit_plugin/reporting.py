@@ -1,9 +1,7 @@
 """The last phase: report, plots and pictures, published on the study's run and as a version."""
 
 import hashlib
-import platform
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ from credit_plugin.compensation.rendering import escape_markdown
 from credit_plugin.compensation.report import ReportInputs, write_report
 from credit_plugin.compensation.wording import baseline_words, property_words
 from credit_plugin.values import interactions
+from credit_plugin.versions import versions_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -111,7 +110,7 @@ def _inputs(session: "Session") -> ReportInputs:
         stopped=session.stopped,
         reliability=session.reliability.get(study.properties.headline),
         retrained=session.retrained_table,
-        versions=_versions(),
+        versions=versions_of(PACKAGES),
         thumbnails=_thumbnails(session),
     )
 
@@ -185,16 +184,6 @@ def _thumbnails(session: "Session") -> dict[str, bytes]:
         picture.resize(size, Image.Resampling.NEAREST).save(buffer, "PNG")
         thumbnails[name] = buffer.getvalue()
     return thumbnails
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed as a package"
-    return versions
 
 
 def _content(folder: Path) -> str:

@@ -23,9 +23,7 @@ nothing but the files of an earlier estimate; in any other, nothing is touched.
 
 import csv
 import json
-import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +33,7 @@ from credit_plugin.compensation.publication import published, sha256_of
 from credit_plugin.compensation.report import as_cell
 from credit_plugin.compensation.stacked import save_stacked
 from credit_plugin.errors import InputError
+from credit_plugin.versions import versions_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +133,7 @@ def as_record(found: "Estimation", table_hash: str) -> dict[str, Any]:
             "confidence": settings.confidence,
             "resamples": settings.resamples,
         },
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": versions_of(_PACKAGES),
         "properties": {name: _property_record(found, name) for name in found.values},
     }
 
@@ -154,16 +153,6 @@ def _property_record(found: "Estimation", name: str) -> dict[str, Any]:
             "diagnostics": dict(pairs.diagnostics),
         }
     return record
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed as a package"
-    return versions
 
 
 def _joined(frames: "Mapping[str, pd.DataFrame]") -> "pd.DataFrame":

@@ -24,7 +24,6 @@ over the groups from the start and :meth:`Grouping.to_contributors` one row at a
 Source: Owen, "Values of games with a priori unions" (1977). The designs are this project's own.
 """
 
-import heapq
 from math import comb
 
 import numpy as np
@@ -34,7 +33,7 @@ from credit_plugin.game.coalitions import to_bits
 from credit_plugin.game.design import design
 from credit_plugin.game.designs.shapley_iid import kernel_of_sizes
 from credit_plugin.game.grouping import Grouping
-from credit_plugin.game.layers import GOLDEN_RATIO
+from credit_plugin.game.layers import nested_order
 from credit_plugin.game.subsets import first_distinct, random_subsets
 from credit_plugin.game.table import UtilityTable
 from credit_plugin.seeding import numpy_generator
@@ -191,22 +190,12 @@ def _cell_order(
     """Return the cell of each pair, in the order of the design, int64 [pairs]."""
     kernel = kernel_of_sizes(inside)
     shift = numpy_generator(seed, group, "nested design offsets").random()
-    queue = []
-    for index, (q, t) in enumerate(cells):
-        weight = float(kernel[t - 1]) * (1 if _is_own_complement(others, inside, q, t) else 2)
-        offset = (shift + index * GOLDEN_RATIO) % 1
-        queue.append((offset / weight, index, 0, offset, weight))
-    heapq.heapify(queue)
-    order = np.empty(pairs, dtype=np.int64)
-    for position in range(pairs):
-        _, index, taken, offset, weight = queue[0]
-        order[position] = index
-        if taken + 1 < _pairs_in(others, inside, *cells[index]):
-            time = (taken + 1 + offset) / weight
-            heapq.heapreplace(queue, (time, index, taken + 1, offset, weight))
-        else:
-            heapq.heappop(queue)
-    return order
+    weights = [
+        float(kernel[t - 1]) * (1 if _is_own_complement(others, inside, q, t) else 2)
+        for q, t in cells
+    ]
+    capacities = [_pairs_in(others, inside, q, t) for q, t in cells]
+    return nested_order(weights, capacities, pairs, shift)
 
 
 def _pairs_in(others: int, inside: int, q: int, t: int) -> int:

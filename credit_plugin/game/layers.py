@@ -28,6 +28,7 @@ counts would only add variance.
 """
 
 import heapq
+from collections.abc import Sequence
 from math import comb
 
 import numpy as np
@@ -64,19 +65,39 @@ def layered_pairs(n_players: int, rows: int, seed: int, weights: np.ndarray) -> 
 def _layers(n: int, pairs: int, seed: int, weights: np.ndarray) -> np.ndarray:
     """Return the layer (the smaller size) of each pair, in the order of the design."""
     shift = numpy_generator(seed, "", "design offsets").random()
+    layers = range(1, n // 2 + 1)
+    together = [float(weights[k - 1]) * (1 if 2 * k == n else 2) for k in layers]
+    return 1 + nested_order(
+        together, [_pairs_in(n, k) for k in layers], pairs, shift + GOLDEN_RATIO
+    )
+
+
+def nested_order(
+    weights: Sequence[float], capacities: Sequence[int], count: int, shift: float
+) -> np.ndarray:
+    """Take turns by weight until each place is full, every beginning in proportion.
+
+    Args:
+        weights: Above 0, of each place.
+        capacities: How often each place can be taken, at least once.
+        count: Turns, at most the sum of the capacities.
+        shift: Where the golden-ratio sequence of the places' offsets starts.
+
+    Returns:
+        int64 [count], the place of each turn.
+    """
     queue = []
-    for layer in range(1, n // 2 + 1):
-        weight = float(weights[layer - 1]) * (1 if 2 * layer == n else 2)
-        offset = (shift + layer * GOLDEN_RATIO) % 1
-        queue.append((offset / weight, layer, 0, offset, weight))
+    for place, weight in enumerate(weights):
+        offset = (shift + place * GOLDEN_RATIO) % 1
+        queue.append((offset / weight, place, 0, offset))
     heapq.heapify(queue)
-    order = np.empty(pairs, dtype=np.int64)
-    for position in range(pairs):
-        _, layer, taken, offset, weight = queue[0]
-        order[position] = layer
-        if taken + 1 < _pairs_in(n, layer):
-            time = (taken + 1 + offset) / weight
-            heapq.heapreplace(queue, (time, layer, taken + 1, offset, weight))
+    order = np.empty(count, dtype=np.int64)
+    for turn in range(count):
+        _, place, taken, offset = queue[0]
+        order[turn] = place
+        if taken + 1 < capacities[place]:
+            time = (taken + 1 + offset) / weights[place]
+            heapq.heapreplace(queue, (time, place, taken + 1, offset))
         else:
             heapq.heappop(queue)
     return order
