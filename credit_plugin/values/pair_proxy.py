@@ -30,10 +30,14 @@ import numpy as np
 
 from credit_plugin.game.coalitions import complements
 from credit_plugin.values.observations import Observations
-from credit_plugin.values.penalty import JITTER, PENALTIES, cautious_best
+from credit_plugin.values.penalty import PENALTIES, cautious_best
 from credit_plugin.values.proxy import additive_proxy
 
 _ZERO = 1e-10  # below this, an eigenvalue (relative) or a determinant is rounding
+
+# In place of the penalty 0; ten times that of one proxy: with as many products as coalitions,
+# rounding would reach the seventh digit otherwise
+_JITTER = 1e-8
 
 
 class PairProxy:
@@ -115,10 +119,10 @@ class PairProxy:
 
     def _column_penalties(self, penalties: np.ndarray) -> np.ndarray:
         """Return the penalty of each column; where nothing is known, what is smallest is taken."""
-        slope, deviation = penalties + JITTER * self.units
+        slope, deviation = penalties + _JITTER * self.units
         columns = np.full(self.system.shape[1], deviation)
         columns[0] = 0.0
-        columns[1] = JITTER * max(float((self.system[self.rows, 1] ** 2).sum()), len(self.rows))
+        columns[1] = _JITTER * max(float((self.system[self.rows, 1] ** 2).sum()), len(self.rows))
         columns[2 : self.first_component] = slope
         return columns
 
