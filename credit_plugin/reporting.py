@@ -14,6 +14,9 @@ from credit_plugin.compensation.plots import convergence_plot, samples_plot, val
 from credit_plugin.compensation.rendering import escape_markdown
 from credit_plugin.compensation.report import ReportInputs, write_report
 from credit_plugin.compensation.wording import baseline_words, property_words
+from credit_plugin.fidelity.figures import agreement_figure, counterfactual_figure, lds_figure
+from credit_plugin.fidelity.result import RECORD, TABLE, FidelityResult
+from credit_plugin.fidelity.verdict import verdict
 from credit_plugin.values import interactions
 from credit_plugin.versions import versions_of
 
@@ -40,9 +43,12 @@ def publish_report(session: "Session") -> Path:
         session.published.get("full"),
         session.published.get("pruned"),
     )
+    if session.fidelity_result is not None:
+        own = session.fidelity_result.metrics(rivals=False)
+        tracker.log_version_metrics(session.published["values"], own)
     tracker.describe(
         _story(session, headline),
-        artifacts={"report": "report.html", **plots},
+        artifacts={"report": "report.html", **plots, **_tables(session)},
         ascending=session.directions[headline.property] < 0,
     )
     return folders.report
@@ -62,10 +68,26 @@ def _log_plots(session: "Session", headline: "ContributorValues") -> dict[str, s
         figures["convergence"] = convergence_plot(steps, history, headline, baseline=baseline)
     if session.study.values.interactions:
         figures["interactions"] = _interactions_plot(session)
+    if session.fidelity_result is not None:
+        figures |= _fidelity_figures(session.fidelity_result)
     artifacts = {name: f"plots/{name}.png" for name in figures}
     for name, figure in figures.items():
         session.tracker.log_figure(figure, artifacts[name])
     return artifacts
+
+
+def _fidelity_figures(result: FidelityResult) -> "dict[str, Figure]":
+    """Return one figure for each question of a check that can be answered."""
+    drawn = {
+        "fidelity": lds_figure(result),
+        "counterfactuals": counterfactual_figure(result),
+        "agreement": agreement_figure(result),
+    }
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def _tables(session: "Session") -> dict[str, str]:
+    return {} if session.fidelity_result is None else {"methods compared": TABLE}
 
 
 def _interactions_plot(session: "Session") -> "Figure":
@@ -110,6 +132,7 @@ def _inputs(session: "Session") -> ReportInputs:
         stopped=session.stopped,
         reliability=session.reliability.get(study.properties.headline),
         retrained=session.retrained_table,
+        fidelity=session.fidelity_result,
         versions=versions_of(PACKAGES),
         thumbnails=_thumbnails(session),
     )
@@ -187,16 +210,25 @@ def _thumbnails(session: "Session") -> dict[str, bytes]:
 
 
 def _content(folder: Path) -> str:
-    """Return what identifies a report: the hash of its values, whenever it was written."""
+    """Return what identifies a report: the hash of its numbers, whenever it was written."""
     digest = hashlib.sha256()
-    for name in ("values.csv", "coalitions.csv", "retrainings.csv"):
+    for name in ("values.csv", "coalitions.csv", "retrainings.csv", RECORD):
         if (folder / name).exists():
             digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:16]
 
 
+def _checked(session: "Session") -> str:
+    """Return the verdict of a check against retraining as a line of Markdown, if there is one."""
+    if session.fidelity_result is None:
+        return ""
+    found = verdict(session.fidelity_result)
+    warning = f" **{escape_markdown(found.warning)}**" if found.warning else ""
+    return f"Checked against retraining: {escape_markdown(found.statement)}{warning}  \n"
+
+
 def _story(session: "Session", headline: "ContributorValues") -> str:
-    """Return three lines of Markdown: what was found, who made it, which models it rests on."""
+    """Return lines of Markdown: what was found, who made it, which models it rests on."""
     study = session.study
     ranked = np.argsort(-headline.values)
     top = [headline.contributors[i] for i in ranked[:3]]
@@ -218,6 +250,6 @@ def _story(session: "Session", headline: "ContributorValues") -> str:
         f"**{headline.property}** of {study.name}{lower}: {headline.v_empty * direction:.3g} with "
         f"nobody (baseline: {baseline_words(study.game.baseline)}), "
         f"{headline.v_full * direction:.3g} with all {len(headline.contributors)} contributors.  \n"
-        f"Largest shares: {named}. {made}.{lost}  \n"
+        f"Largest shares: {named}. {made}.{lost}  \n{_checked(session)}"
         f"Models: {links}"
     )

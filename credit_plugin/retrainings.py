@@ -4,26 +4,15 @@
 them has a cheap utility beside it, and the empty and the full coalition are evaluated twice, which
 prices the seed noise of retraining. Values are then those of the game of retraining, with the help
 of all cheap utilities (:mod:`credit_plugin.values.two_level`).
-
-A retraining does not depend on how coalitions are fine-tuned or how the model was pruned. Its table
-is therefore that of a study with default settings for both, and serves every later study and every
-later comparison with the same data, network, training and measurements.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from credit_plugin.config import GameSettings, PruningSettings, Study
+from credit_plugin.config import GameSettings
 from credit_plugin.errors import InputError
 from credit_plugin.evaluating import Evaluator, Plan
-from credit_plugin.folders import StudyFolders
 from credit_plugin.game.ledger import Evaluation
 from credit_plugin.game.plan import plan_evaluations
-
-if TYPE_CHECKING:
-    from credit_plugin.execution.engine import Engine
-    from credit_plugin.progress import ProgressDisplay
-    from credit_plugin.tracking.tracker import StudyTracker
 
 UTILITY = "retraining"
 BORDER_REPEATS = 2
@@ -51,13 +40,6 @@ def plan_retrainings(n_players: int, settings: GameSettings, seed: int) -> Plan:
     return plan_evaluations(n_players, settings.model_copy(update=changes), seed)
 
 
-def retraining_study(study: Study) -> Study:
-    """Return the study whose coalitions are retrained; what does not touch them is the default."""
-    changes = {"utility": UTILITY, "finetuning": GameSettings().finetuning}
-    game = study.game.model_copy(update=changes)
-    return study.model_copy(update={"game": game, "pruning": PruningSettings()})
-
-
 class Retrainings:
     """The retrainings of a session.
 
@@ -65,22 +47,9 @@ class Retrainings:
         plan: What is retrained.
     """
 
-    def __init__(
-        self,
-        study: Study,
-        folders: StudyFolders,
-        plan: Plan,
-        engine: "Engine",
-        tracker: "StudyTracker",
-        display: "ProgressDisplay",
-    ) -> None:
-        from credit_plugin.game.utilities.worker import WorkerFactory  # imports torch
-
+    def __init__(self, plan: Plan, evaluator: Evaluator) -> None:
         self.plan = plan
-        exact = retraining_study(study)
-        places = StudyFolders(folders.root, exact, folders.digest)
-        factory = WorkerFactory(exact, places)
-        self._evaluator = Evaluator(engine, factory, places, "retrain", tracker, display)
+        self._evaluator = evaluator
 
     def run(self) -> None:
         """Retrain what the ledger lacks."""

@@ -16,8 +16,10 @@ from credit_plugin.config import Study
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.diffusion.storage import read_config
 from credit_plugin.errors import InputError, StudyFailedError
-from credit_plugin.evaluating import Evaluator, Plan
+from credit_plugin.evaluating import Plan
 from credit_plugin.execution.engine import Engine, Job
+from credit_plugin.fidelity.checking import check_fidelity, known_result
+from credit_plugin.fidelity.result import FidelityResult
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.assembly import assemble_table
 from credit_plugin.game.ledger import Evaluation
@@ -25,6 +27,7 @@ from credit_plugin.game.plan import plan_evaluations
 from credit_plugin.game.table import UtilityTable
 from credit_plugin.game.utilities import get_utility
 from credit_plugin.game.utilities.worker import WorkerFactory
+from credit_plugin.games import RETRAINING, Games
 from credit_plugin.progress import ProgressDisplay
 from credit_plugin.properties.suite import directions
 from credit_plugin.reporting import publish_report
@@ -64,14 +67,13 @@ class Session:
         self.factory = WorkerFactory(study, folders)
         self.utility = get_utility(study.game.utility)
         self.directions = directions(study.properties)
-        self.evaluator = Evaluator(
-            engine, self.factory, folders, self.utility.role, tracker, display
-        )
+        self.games = Games(study, folders, engine, tracker, display)
+        self.evaluator = self.games.evaluator(study.game.utility)
         self.rule = stopping_rule(study)
         self.plan: Plan = plan_evaluations(dataset.n_contributors, study.game, study.seed)
         self.stopped = ""
         retrained = plan_retrainings(dataset.n_contributors, study.game, study.seed)
-        self.retrainings = Retrainings(study, folders, retrained, engine, tracker, display)
+        self.retrainings = Retrainings(retrained, self.games.evaluator(RETRAINING))
         self.published: dict[str, PublishedModel] = {}
         self.facts: dict[str, dict[str, Any]] = {}
         self.table: UtilityTable | None = None
@@ -80,6 +82,7 @@ class Session:
         self.cheap_estimates: dict[str, ContributorValues] = {}
         self.reliability: dict[str, Reliability] = {}
         self.convergence: list[tuple[int, ContributorValues]] = []
+        self.fidelity_result: FidelityResult | None = None
         self.report_folder: Path | None = None
 
     def run(self, phases: Sequence[str]) -> None:
@@ -89,6 +92,7 @@ class Session:
             "prune": self.prune,
             "coalitions": self.coalitions,
             "values": self.values,
+            "fidelity": self.fidelity,
             "report": self.report,
         }
         for phase in phases:
@@ -107,6 +111,7 @@ class Session:
             lost=self.lost(),
             stopped=self.stopped,
             models={kind: f"{m.name}/{m.version}" for kind, m in self.published.items()},
+            fidelity=self.fidelity_result,
             report=self.report_folder,
         )
 
@@ -117,6 +122,7 @@ class Session:
             self._stage("classifier", {"job": "reference"}, steps, "steps")
         if "full" in self.utility.needs:
             self._model_stage("train", "full", self.folders.full, self.study.diffusion.training)
+        self.tracker.log_reference(self.folders)
 
     def prune(self) -> None:
         """Prune the full model and let it recover, if the utility needs it."""
@@ -136,7 +142,7 @@ class Session:
 
     def values(self) -> None:
         """Estimate the values of every property from the table."""
-        self.table = self._table(self.evaluations())
+        self.table = self.table_of(self.evaluations())
         self._check_enough(self.table)
         for name in self.study.properties.names:
             self.estimates[name] = self._estimate(self.table, name)
@@ -148,8 +154,15 @@ class Session:
         self.tracker.log_values(headline, len(self.plan) + len(self.retrainings.plan))
         self.tracker.log_reliability(self.reliability[headline.property])
 
+    def fidelity(self) -> None:
+        """Check the values against retraining, and tell MLflow."""
+        self.fidelity_result = check_fidelity(self)
+        self.tracker.log_metrics(self.fidelity_result.metrics())
+
     def report(self) -> None:
         """Write the compensation report and publish it with plots and pictures."""
+        if self.fidelity_result is None:
+            self.fidelity_result = known_result(self)
         self.report_folder = publish_report(self)
 
     def evaluations(self) -> list[Evaluation]:
@@ -172,7 +185,7 @@ class Session:
         Raises:
             InputError: If they are too few.
         """
-        table = self._table(evaluations)
+        table = self.table_of(evaluations)
         shortage = self._shortage(table)
         if shortage:
             raise InputError(shortage)
@@ -260,7 +273,8 @@ class Session:
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return found
 
-    def _table(self, evaluations: Sequence[Evaluation]) -> UtilityTable:
+    def table_of(self, evaluations: Sequence[Evaluation]) -> UtilityTable:
+        """Return oriented utilities of some evaluations, with the stated baseline."""
         baseline = self.study.game.baseline
         given = {self.study.properties.headline: baseline} if isinstance(baseline, float) else {}
         return assemble_table(evaluations, self.dataset.contributors, self.directions, given)
@@ -281,7 +295,7 @@ class Session:
 
     def _add_retrainings(self, table: UtilityTable) -> None:
         """Make the values those of the game of retraining."""
-        self.retrained_table = self._table(self.retrainings.evaluations())
+        self.retrained_table = self.table_of(self.retrainings.evaluations())
         self._check_enough(self.retrained_table)
         settings, self.cheap_estimates = self.study.values, self.estimates
         self.estimates = {

@@ -2,7 +2,7 @@
 
 ``run_study`` goes through phases, each of which finds out what exists already and makes the rest:
 
-    train -> prune -> coalitions -> values -> report
+    train -> prune -> coalitions -> values (-> fidelity) -> report
 
 Finished work lies in folders addressed by what it was made from (:mod:`credit_plugin.folders`),
 and every finished evaluation is one fsynced line of the ledger before anybody else hears of it.
@@ -30,6 +30,7 @@ from credit_plugin.game.plan import plan_evaluations
 from credit_plugin.progress import ProgressDisplay
 
 if TYPE_CHECKING:
+    from credit_plugin.fidelity.result import FidelityResult
     from credit_plugin.game.table import UtilityTable
     from credit_plugin.tracking.tracker import StudyTracker
     from credit_plugin.values import ContributorValues, Reliability
@@ -54,6 +55,7 @@ class StudyResult:
         lost: One line for each evaluation that was given up.
         stopped: Where and why the stopping rule ended the evaluations; empty without one.
         models: Registered model versions, ``name/version`` by kind.
+        fidelity: How the values compare with retraining, if that was checked.
         report: Folder of the compensation report.
     """
 
@@ -67,6 +69,7 @@ class StudyResult:
     lost: tuple[str, ...]
     stopped: str
     models: Mapping[str, str]
+    fidelity: "FidelityResult | None"
     report: Path | None
 
     @property
@@ -81,6 +84,7 @@ def run_study(
     study: Study,
     *,
     until: str = "report",
+    fidelity: bool = False,
     workdir: Path = DEFAULT_WORKDIR,
     tracking_uri: str | None = None,
     experiment: str | None = None,
@@ -91,6 +95,7 @@ def run_study(
     Args:
         study: The settings, from :func:`credit_plugin.load_study`.
         until: Last phase: ``train``, ``prune``, ``coalitions``, ``values`` or ``report``.
+        fidelity: Also check the values against retraining, between ``values`` and ``report``.
         workdir: Folder for checkpoints, models, ledgers and reports.
         tracking_uri: MLflow tracking URI; MLflow's own default otherwise.
         experiment: MLflow experiment name; MLflow's own default otherwise.
@@ -105,19 +110,29 @@ def run_study(
     with create_engine(study.execution) as engine, display or ProgressDisplay() as shown:
         engine.warm_up()
         # torch and all that comes with it load here while they load in the workers' server too
+        from credit_plugin.fidelity.checking import check_settings
         from credit_plugin.session import Session
 
         dataset = load_contributors(study.data, study.seed)
         folders = StudyFolders(workdir.resolve(), study, dataset.digest())
         check_study(study, dataset)
+        if fidelity:
+            check_settings(study, dataset.n_contributors)
         with _locked(folders):
             save_snapshot(dataset, folders.data)
             folders.table.mkdir(parents=True, exist_ok=True)
             (folders.table / "study.yaml").write_text(dump_study(study), "utf-8")
             with _tracked(study, dataset, folders, tracking_uri, experiment) as tracker:
                 session = Session(study, dataset, folders, engine, tracker, shown)
-                session.run(PHASES[: PHASES.index(until) + 1])
+                session.run(_phases(until, fidelity))
                 return session.result()
+
+
+def _phases(until: str, fidelity: bool) -> list[str]:
+    phases = list(PHASES[: PHASES.index(until) + 1])
+    if fidelity:
+        phases.insert(PHASES.index("values") + 1, "fidelity")
+    return phases
 
 
 def check_study(study: Study, dataset: ContributorDataset) -> None:

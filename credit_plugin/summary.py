@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from credit_plugin.compensation.wording import baseline_words, decimals_for, fixed, percent
+from credit_plugin.fidelity.terminal import print_fidelity
 
 if TYPE_CHECKING:
     from credit_plugin.study import StudyResult
@@ -27,6 +28,8 @@ def print_summary(result: "StudyResult", tracking_uri: str | None) -> None:
             f"sum of values = {headline.values.sum():.4g}"
         )
         console.print(f"reliability: {result.reliability[headline.property].statement}")
+    if result.fidelity is not None:
+        print_fidelity(result.fidelity, console)
     if result.stopped:
         console.print(result.stopped, markup=False)
     for line in result.lost:

@@ -13,15 +13,18 @@ and CSV cannot disagree.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from credit_plugin.compensation.inputs import ReportInputs
 from credit_plugin.compensation.payout import allocate, as_amount, pool_in_minor_units
+from credit_plugin.fidelity import verdict as judging
+from credit_plugin.fidelity.counterfactual import RANDOM
+from credit_plugin.fidelity.result import OWN, FidelityResult, Test
 from credit_plugin.game.table import UtilityTable
+from credit_plugin.jsonable import jsonable
 from credit_plugin.values import ContributorValues, estimate, two_level
 
 SCHEMA_VERSION = 1
@@ -56,6 +59,7 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
         "diagnostics": dict(headline.diagnostics),
         "certainty": _certainty(headline, inputs.table),
         "reliability": inputs.reliability.to_json_dict() if inputs.reliability else None,
+        "fidelity": _fidelity(inputs.fidelity) if inputs.fidelity else None,
         "retrained": len(inputs.retrained.select(headline.property)) if inputs.retrained else 0,
         "rows": rows,
         "baselines": _under_baselines(inputs, pool),
@@ -73,7 +77,7 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
         "versions": dict(inputs.versions),
         "settings": study.model_dump(mode="json"),
     }
-    return {key: _plain(value) for key, value in facts.items()}
+    return {key: jsonable(value) for key, value in facts.items()}
 
 
 def payouts(shares: np.ndarray, pool: int, tie_key: str) -> list[int]:
@@ -126,6 +130,78 @@ def _certainty(headline: ContributorValues, table: UtilityTable) -> dict[str, An
     }
 
 
+def _fidelity(result: FidelityResult) -> dict[str, Any]:
+    """Return what a check against retraining found, in words and in its main numbers."""
+    found = judging.verdict(result)
+    return {
+        "statement": found.statement,
+        "findings": list(found.findings),
+        "warning": found.warning,
+        "confidence": result.confidence,
+        "utility": result.utility,
+        "utility_name": judging.utility_name(result.utility),
+        "payable": result.payable,
+        "settled_ranks": result.settled_ranks,
+        "tests": [_tested(result, test) for test in result.tests],
+        "removals": _removals(result),
+        "methods": len(result.methods),
+        "skipped": dict(result.skipped),
+        "lost": list(result.lost),
+        "seconds": sum(result.seconds.values()),
+    }
+
+
+def _tested(result: FidelityResult, test: Test) -> dict[str, Any]:
+    """Return one test set: the values, how high a score could be, the best rivals, v(S)."""
+    lds = test.lds
+    agreement = test.agreement.get(result.property, {}).get(result.utility)
+    return {
+        "alpha": test.alpha,
+        "size": test.size,
+        "coalitions": len(test.coalitions),
+        "seeds": test.seeds,
+        "lds": asdict(lds.scores[OWN]),
+        "share_of_possible": judging.share_of_possible(test),
+        "cross_seed": asdict(lds.cross_seed),
+        "noise_ceiling": asdict(lds.noise_ceiling),
+        "additive_ceiling": asdict(lds.additive) if lds.additive else None,
+        "rivals": {
+            kind: {
+                "name": rival.name,
+                "label": rival.label,
+                "does": judging.RIVALS[kind],
+                "lds": asdict(lds.scores[rival.name]),
+                "lead_of_values": asdict(lds.lead[rival.name]),
+            }
+            for kind, rival in judging.best_rivals(result, test).items()
+        },
+        "agreement": asdict(agreement) if agreement else None,
+    }
+
+
+def _removals(result: FidelityResult) -> list[dict[str, Any]]:
+    """Return what leaves the property with some contributors, oriented; None where it was lost."""
+    described = []
+    for who, method, top in (("top", OWN, True), ("bottom", OWN, False), ("random", RANDOM, True)):
+        removal = judging.removal_at(result, method, top)
+        if removal is None:
+            continue
+        change = result.counterfactual(method, removal.share, top)
+        relative = [result.relative(x) for x in asdict(change).values()] if change else []
+        described.append(
+            {
+                "who": who,
+                "share": removal.share,
+                "removed": removal.removed,
+                "orders": len(removal.rest),
+                "change": asdict(change) if change else None,
+                "relative_change": dict(zip(("value", "low", "high"), relative, strict=False)),
+                "words": judging.change_words(result, change.value) if change else None,
+            }
+        )
+    return described
+
+
 def _under_baselines(inputs: ReportInputs, pool: int) -> list[dict[str, Any]]:
     """Return shares and payouts under the study's baseline and each of the others.
 
@@ -173,16 +249,3 @@ def _with_empty(table: UtilityTable, v_empty: float) -> UtilityTable:
     """Return a table in which the empty coalition has another utility."""
     empty = ~table.coalitions.any(axis=1)
     return replace(table, utilities=np.where(empty, v_empty, table.utilities))
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that JSON and UTF-8 can hold: None for what is not finite."""
-    if isinstance(value, Mapping):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")  # lone surrogates become "?"
-    return None if isinstance(value, float) and not math.isfinite(value) else value

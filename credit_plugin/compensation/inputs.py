@@ -12,6 +12,7 @@ import numpy as np
 
 from credit_plugin.config import Study
 from credit_plugin.errors import InputError
+from credit_plugin.fidelity.result import FidelityResult
 from credit_plugin.game.table import UtilityTable
 from credit_plugin.values import ContributorValues, Reliability
 
@@ -44,6 +45,7 @@ class ReportInputs:
         stopped: Where and why a stopping rule ended the evaluations; empty without a rule.
         reliability: Whether anybody may be paid by the headline's values, if that was assessed.
         retrained: Oriented utilities of retrained coalitions, if the values are two-level.
+        fidelity: What a check of the headline's values against retraining found, if there was one.
 
     Raises:
         InputError: If the parts do not fit together.
@@ -71,6 +73,7 @@ class ReportInputs:
     stopped: str = ""
     reliability: Reliability | None = None
     retrained: UtilityTable | None = None
+    fidelity: FidelityResult | None = None
 
     def __post_init__(self) -> None:
         headline = self.study.properties.headline
@@ -88,8 +91,21 @@ class ReportInputs:
             raise InputError(f"licences: {len(self.licences)} for {len(names)} contributors")
         if self.created.utcoffset() != timedelta(0):
             raise InputError("created: a time in UTC is needed, with its zone")
+        if self.fidelity is not None:
+            self._check_fidelity(self.fidelity)
 
     @property
     def headline(self) -> ContributorValues:
         """The values that are paid by."""
         return self.values[self.study.properties.headline]
+
+    def _check_fidelity(self, result: FidelityResult) -> None:
+        """Refuse a check of other values: it says nothing about these."""
+        same = (result.property, result.contributors) == (
+            self.study.properties.headline,
+            self.table.contributors,
+        )
+        checked, values = np.array(result.methods[0].scores), self.headline.values
+        same = same and checked.shape == values.shape
+        if not same or not np.allclose(checked, values, rtol=1e-9, atol=0):
+            raise InputError("fidelity: other values than these were checked; check these anew")

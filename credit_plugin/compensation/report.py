@@ -5,6 +5,8 @@
 ``values.json``     everything that the report says (:mod:`credit_plugin.compensation.facts`)
 ``coalitions.csv``  the utility table that the values were computed from
 ``retrainings.csv`` utilities of retrained coalitions, if the values rest on them too
+``fidelity.json``   what a check against retraining found, if there was one, and
+``fidelity.csv``    its table of methods (:mod:`credit_plugin.fidelity.result`)
 ``report.html``     for people; one file, no script, nothing loaded from elsewhere
 ``report.md``       the same in Markdown
 ``manifest.json``   hash and size of each file, settings, versions, digests, models
@@ -34,10 +36,11 @@ from credit_plugin.compensation.publication import (
     write_manifest,
 )
 from credit_plugin.compensation.rendering import render_html, render_markdown
+from credit_plugin.fidelity.result import RECORD
 
 __all__ = ["ReportInputs", "as_cell", "check_manifest", "write_report"]
 
-_RESTS_ON = ("values.json", "coalitions.csv", "retrainings.csv")
+_RESTS_ON = ("values.json", "coalitions.csv", "retrainings.csv", RECORD)
 _NUMBERS = ("value", "standard_error", "ci_low", "ci_high", "share")
 
 
@@ -62,6 +65,8 @@ def write_report(inputs: ReportInputs, folder: Path) -> dict[str, Any]:
         inputs.table.to_csv(draft / "coalitions.csv")
         if inputs.retrained is not None:
             inputs.retrained.to_csv(draft / "retrainings.csv")
+        if inputs.fidelity is not None:
+            inputs.fidelity.save(draft)
         rests_on = [n for n in _RESTS_ON if (draft / n).exists()]
         hashes = {name: sha256_of(draft / name) for name in rests_on}
         page = render_html(facts, hashes, inputs.thumbnails)

@@ -20,6 +20,7 @@ class Colourfulness:
 
     direction = 1
     unit = "M of Hasler and Suesstrunk"
+    per_image = True  # a mean over images: a single one has the property as well
 
     def prepare(self, reference: ImageSet, settings: PropertySettings, seed: int) -> Statistics:
         """Nothing needs to be known of real images."""

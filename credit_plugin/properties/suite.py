@@ -1,8 +1,8 @@
-"""All properties of a study, measured on the same samples.
+"""All properties of a study, measured on the same samples by the same observer.
 
-``prepare`` trains the study's classifier and computes the reference statistics once; they are
-files in the study's folder that every worker loads once. ``measure`` describes a set of samples
-once and hands it to every property.
+``prepare_suite`` fits the study's observer (:mod:`credit_plugin.properties.observers`) and computes
+the reference statistics once; they are files in the study's folder that every worker loads once.
+``measure`` describes a set of samples once and hands it to every property.
 """
 
 import json
@@ -14,16 +14,10 @@ import numpy as np
 
 from credit_plugin.config import PropertySettings
 from credit_plugin.contributors.dataset import ContributorDataset
-from credit_plugin.properties.classifier import (
-    StudyClassifier,
-    load_classifier,
-    save_classifier,
-    train_classifier,
-)
+from credit_plugin.properties.observers import Observer, get_observer
 from credit_plugin.properties.registry import Statistics, get_property
-from credit_plugin.seeding import derive_seed
 
-CLASSIFIER, FACTS = "classifier.safetensors", "reference.json"
+FACTS = "reference.json"
 
 
 class PropertySuite:
@@ -31,25 +25,41 @@ class PropertySuite:
 
     Args:
         settings: Names and parameters of the properties.
-        classifier: The study's classifier.
+        observer: Gives features and class probabilities.
         statistics: Reference statistics of each property.
     """
 
     def __init__(
         self,
         settings: PropertySettings,
-        classifier: StudyClassifier,
+        observer: Observer,
         statistics: dict[str, Statistics],
     ) -> None:
-        self.settings, self.classifier, self.statistics = settings, classifier, statistics
+        self.settings, self.observer, self.statistics = settings, observer, statistics
 
     def measure(self, images: np.ndarray) -> dict[str, float]:
         """Return every property of uint8 images [N, H, W, C]."""
-        samples = self.classifier.describe(images)
+        samples = self.observer.describe(images)
         return {
             name: get_property(name).measure(samples, self.statistics[name])
             for name in self.settings.names
         }
+
+
+def check_suite(settings: PropertySettings) -> None:
+    """Refuse properties or an observer that cannot be used, before any work.
+
+    Raises:
+        InputError: One line that names the field and the mend.
+    """
+    for name in settings.names:
+        get_property(name)
+    get_observer(settings.observer).check(settings)
+
+
+def suite_effort(settings: PropertySettings, images: int) -> tuple[int, str]:
+    """Return how many units :func:`prepare_suite` reports for so many images, and their name."""
+    return get_observer(settings.observer).effort(settings, images)
 
 
 def prepare_suite(
@@ -58,25 +68,29 @@ def prepare_suite(
     seed: int,
     folder: Path,
     report: Callable[[int, int], None] | None = None,
+    device: str = "cpu",
 ) -> dict[str, float]:
-    """Train the classifier, compute reference statistics and write both to ``folder``.
+    """Fit the observer, compute reference statistics and write both to ``folder``.
+
+    Args:
+        settings: Names and parameters of the properties.
+        dataset: The study's real images.
+        seed: The study's seed.
+        folder: Replaced as a whole when everything is written.
+        report: Called with (units done, units in all).
+        device: Where an observer that is not trained may run.
 
     Returns:
-        Facts worth logging: the classifier's held-out accuracy.
+        Facts worth logging: the observer's accuracy on held-out real images.
     """
-    labels = dataset.contributor if dataset.labels is None else dataset.labels
-    classifier, accuracy = train_classifier(
-        dataset.images, labels, settings.classifier, derive_seed(seed, "", "classifier"), report
-    )
-    reference = classifier.describe(dataset.images)
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    save_classifier(classifier, dataset.image_size, partial / CLASSIFIER)
+    fitted = get_observer(settings.observer).fit(dataset, settings, seed, partial, report, device)
     for name in settings.names:
-        statistics = get_property(name).prepare(reference, settings, seed)
+        statistics = get_property(name).prepare(fitted.reference, settings, seed)
         np.savez(partial / f"{name}.npz", **dict(statistics))  # type: ignore[arg-type]
-    facts = {"classifier_accuracy": accuracy}
+    facts = {"classifier_accuracy": fitted.accuracy}
     (partial / FACTS).write_text(json.dumps(facts), "utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
@@ -89,7 +103,8 @@ def load_suite(settings: PropertySettings, folder: Path, device: str = "cpu") ->
     for name in settings.names:
         with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
             statistics[name] = dict(arrays)
-    return PropertySuite(settings, load_classifier(folder / CLASSIFIER, device), statistics)
+    observer = get_observer(settings.observer).load(folder, settings, device)
+    return PropertySuite(settings, observer, statistics)
 
 
 def directions(settings: PropertySettings) -> dict[str, int]:

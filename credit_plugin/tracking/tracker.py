@@ -19,10 +19,12 @@ from PIL import Image
 
 from credit_plugin.config import Study
 from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.folders import StudyFolders
 from credit_plugin.game.ledger import Evaluation
 from credit_plugin.tracking.datasets import dataset_inputs
 from credit_plugin.tracking.names import metric_names
 from credit_plugin.tracking.parent import PARENT_TAG, children_of, find_parent
+from credit_plugin.tracking.reference import log_reference
 from credit_plugin.tracking.registry import PublishedModel, Registry
 from credit_plugin.tracking.store import open_store
 from credit_plugin.tracking.views import artifact_page, share_view
@@ -130,7 +132,13 @@ class StudyTracker:
         return run_id
 
     def log_evaluation(
-        self, evaluation: Evaluation, position: int, total: int, size: int, role: str = "coalition"
+        self,
+        evaluation: Evaluation,
+        position: int,
+        total: int,
+        size: int,
+        role: str = "coalition",
+        utility: str = "",
     ) -> None:
         """Log an evaluated coalition as a nested run, unless MLflow knows it.
 
@@ -140,6 +148,7 @@ class StudyTracker:
             total: Length of the plan.
             size: Members of the coalition.
             role: ``coalition`` or ``retrain``.
+            utility: Registered utility; there may be several in a study.
         """
         known = self._children.get(evaluation.key)
         if known is not None and known[1] == "FINISHED":
@@ -155,6 +164,8 @@ class StudyTracker:
             "credit.seed": str(evaluation.seed),
             "credit.position": f"{position}/{total}",
         }
+        if utility:
+            tags["credit.utility"] = utility
         if evaluation.error:
             tags["credit.error"] = evaluation.error[:LONGEST_TAG]
         if known is None:
@@ -220,6 +231,12 @@ class StudyTracker:
         words = reliability.statement[:LONGEST_TAG]
         self.client.set_tag(self.parent_run_id, "credit.reliability", words)
 
+    def log_version_metrics(self, model: PublishedModel, metrics: Mapping[str, float]) -> None:
+        """Log single numbers on a registered version, by way of the study's run."""
+        stamp = int(time.time() * 1000)
+        numbers = [Metric(k, v, stamp, 0, model_id=model.model_id) for k, v in metrics.items()]
+        self._log_metrics(self.parent_run_id, numbers)
+
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log single numbers on the study's run."""
         stamp = int(time.time() * 1000)
@@ -242,6 +259,10 @@ class StudyTracker:
     def log_artifacts(self, folder: Path, artifact_path: str | None = None) -> None:
         """Log every file of a folder as an artifact of the study's run."""
         self.client.log_artifacts(self.parent_run_id, str(folder), artifact_path)
+
+    def log_reference(self, folders: StudyFolders) -> None:
+        """Log what models are measured against as artifacts ``reference/``, once."""
+        log_reference(self.client, self.parent_run_id, folders)
 
     def publish_model(
         self,

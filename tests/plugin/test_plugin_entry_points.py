@@ -13,6 +13,7 @@ from credit_plugin.plugin.run_context import StudyRunContext
 POINTS = {
     "mlflow.dataset_constructor": "from_contributors",
     "mlflow.dataset_source": "contributors",
+    "mlflow.model_evaluator": "credit",
     "mlflow.run_context_provider": "credit",
 }
 

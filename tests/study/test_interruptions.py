@@ -1,47 +1,16 @@
 """What a study promises to survive: kill -9 at any moment, Ctrl-C, two coordinators."""
 
 import collections
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import mlflow
 import psutil
 import pytest
-from micro import EVALUATIONS, MICRO, ledger_lines
+from micro import EVALUATIONS, ledger_lines
+from processes import start, wait_for
 
 pytestmark = pytest.mark.slow
-
-
-def command(home, *overrides):
-    settings = [part for o in (*MICRO, *overrides) for part in ("--set", o)]
-    return [
-        sys.executable, "-m", "credit_plugin", "run", "--preset", "digits", *settings,
-        "--workdir", str(home / "studies"), "--tracking-uri", f"sqlite:///{home / 'm.db'}",
-    ]  # fmt: skip
-
-
-def start(home, *overrides):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    return subprocess.Popen(
-        command(home, *overrides),
-        cwd=home,
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-        # a shell that runs the tests in the background makes its children deaf to Ctrl-C
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def wait_for(condition, process, seconds=240):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def all_runs(home):
@@ -51,20 +20,20 @@ def all_runs(home):
 
 def test_kill_9_at_any_moment_loses_nothing_and_repeats_nothing(tmp_path):
     """Three kills: in the training, at a third of the coalitions, and right after a worker's."""
-    process = start(tmp_path)
+    process = start("run", tmp_path)
     wait_for(lambda: list(tmp_path.glob("studies/micro/reference-*/")), process)
     time.sleep(1.0)
     process.kill()
     process.communicate()
 
-    process = start(tmp_path)
+    process = start("run", tmp_path)
     wait_for(lambda: len(ledger_lines(tmp_path / "studies")) >= EVALUATIONS // 3, process)
     process.kill()
     process.communicate()
     counts = [len(ledger_lines(tmp_path / "studies"))]
     assert EVALUATIONS // 3 <= counts[0] < EVALUATIONS
 
-    process = start(tmp_path)
+    process = start("run", tmp_path)
     wait_for(lambda: len(ledger_lines(tmp_path / "studies")) > counts[0], process)
     workers = [
         child
@@ -91,7 +60,7 @@ def test_kill_9_at_any_moment_loses_nothing_and_repeats_nothing(tmp_path):
 
 
 def test_ctrl_c_ends_cleanly_with_130_and_says_how_to_go_on(tmp_path):
-    process = start(tmp_path)
+    process = start("run", tmp_path)
     wait_for(lambda: len(ledger_lines(tmp_path / "studies")) >= 3, process)
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
@@ -104,9 +73,9 @@ def test_ctrl_c_ends_cleanly_with_130_and_says_how_to_go_on(tmp_path):
 
 
 def test_two_coordinators_do_not_share_a_study(tmp_path):
-    first = start(tmp_path)
+    first = start("run", tmp_path)
     wait_for(lambda: list(tmp_path.glob("studies/micro/data-*/")), first)
-    second = start(tmp_path)
+    second = start("run", tmp_path)
     _, output = second.communicate(timeout=120)
     first.kill()
     first.communicate()
@@ -117,7 +86,7 @@ def test_two_coordinators_do_not_share_a_study(tmp_path):
 
 def test_a_study_that_loses_too_much_says_so_with_1(tmp_path):
     # a loss that overflows: every coalition fails, the study cannot go on
-    process = start(tmp_path, "game.finetuning.learning_rate=1e30", "execution.attempts=1")
+    process = start("run", tmp_path, "game.finetuning.learning_rate=1e30", "execution.attempts=1")
     _, output = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "coalitions could be evaluated" in output

@@ -14,7 +14,8 @@ from credit_plugin.errors import InputError
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game import UtilityTable
 from credit_plugin.game.ledger import Ledger
-from credit_plugin.retrainings import plan_retrainings, retraining_study
+from credit_plugin.games import RETRAINING, study_with
+from credit_plugin.retrainings import plan_retrainings
 from credit_plugin.values import two_level
 
 RETRAINED = 10
@@ -45,7 +46,7 @@ def retrained(place):
 
 
 def ledger_of(result):
-    exact = retraining_study(result.study)
+    exact = study_with(result.study, RETRAINING)
     return Ledger(StudyFolders(result.folders.root, exact, result.folders.digest).ledger)
 
 

@@ -87,7 +87,7 @@ class Listener:
     def log_values(self, values, step):
         self.values.append((step, values))
 
-    def log_evaluation(self, evaluation, position, total, size, role):
+    def log_evaluation(self, evaluation, position, total, size, role, utility):
         self.evaluations.append((position, total))
 
 
@@ -294,7 +294,7 @@ def test_an_evaluator_serves_a_second_game_beside_the_first(play):
     study = micro_study("game.utility=retraining", "game.budget=8")
     folders = dataclasses.replace(first.folders, study=study)
     engine, tracker = GameEngine(), Listener()
-    second = Evaluator(engine, None, folders, "retrain", tracker, first.display)
+    second = Evaluator(engine, None, folders, "retraining", tracker, first.display)
     plan = plan_evaluations(8, study.game, study.seed)
     second.run(plan, "retrainings")
     assert [e.coalition for e in second.found(plan)] == [planned.coalition for planned in plan]
@@ -372,7 +372,7 @@ def _same_table(one, other):
 
 
 def _columns(session):
-    table = session._table(session.evaluations())
+    table = session.table_of(session.evaluations())
     return {field.name: getattr(table, field.name) for field in dataclasses.fields(table)}
 
 

@@ -3,8 +3,8 @@
 A new task is one new module in this folder that registers a class with :func:`register_task`.
 """
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -39,6 +39,18 @@ class DiffusionTask(Protocol):
     def loss(self, model: nn.Module, clean: Tensor, generator: torch.Generator) -> Tensor:
         """Return the scalar training loss of a batch of examples."""
 
+    def predict(
+        self, model: Callable[..., Any], clean: Tensor, noise: Tensor, timesteps: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the prediction for noised examples, and the target that the loss compares it with.
+
+        Args:
+            model: The network, or a function that calls it with other weights.
+            clean: Training examples [n, ...].
+            noise: Standard normal noise like ``clean``.
+            timesteps: Noise level of each example, int64 [n].
+        """
+
     def noise(self, count: int, seed: int) -> Tensor:
         """Return the initial noise of ``count`` samples on the CPU."""
 
@@ -47,6 +59,15 @@ class DiffusionTask(Protocol):
 
     def sample(self, model: nn.Module, noise: Tensor, sampling: SamplingSettings) -> np.ndarray:
         """Denoise one batch of initial noise into uint8 images [n, H, W, C]."""
+
+    def trajectory(
+        self, model: nn.Module, noise: Tensor, sampling: SamplingSettings
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield, for each sampler step, its timestep and the examples that its state points to.
+
+        These are the network's estimates of the clean examples [n, ...], on the way to the images
+        of :meth:`sample`.
+        """
 
 
 TASKS: Registry[Callable[..., DiffusionTask]] = Registry(__name__, "credit_plugin.tasks", "a task")

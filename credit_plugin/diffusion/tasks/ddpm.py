@@ -10,8 +10,9 @@ With ``patch_size`` p > 1 the p x p pixels of a patch become channels before the
 pixels again after sampling: the same images at 1 / p^2 of the positions, several times cheaper.
 """
 
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import diffusers
 import numpy as np
@@ -85,11 +86,17 @@ class DDPMTask:
 
     def loss(self, model: nn.Module, clean: Tensor, generator: torch.Generator) -> Tensor:
         """Return the mean squared error of the prediction at uniformly drawn timesteps."""
-        scheduler = self._forward_process
         count, device = len(clean), clean.device
         noise = torch.randn(clean.shape, generator=generator, device=device)
         total = self.settings.noise.train_timesteps
         timesteps = torch.randint(0, total, (count,), generator=generator, device=device)
+        return functional.mse_loss(*self.predict(model, clean, noise, timesteps))
+
+    def predict(
+        self, model: Callable[..., Any], clean: Tensor, noise: Tensor, timesteps: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the prediction for noised examples, and its target, both like ``clean``."""
+        scheduler = self._forward_process
         noisy = scheduler.add_noise(clean, noise, timesteps)
         target = {
             "epsilon": lambda: noise,
@@ -97,7 +104,7 @@ class DDPMTask:
             "sample": lambda: clean,
         }[self.settings.noise.prediction_type]()
         prediction = model(noisy, timesteps, return_dict=False)[0]
-        return functional.mse_loss(prediction.float(), target)
+        return prediction.float(), target
 
     def noise(self, count: int, seed: int) -> Tensor:
         """Return standard normal noise [count, C p^2, H / p, W / p]."""
@@ -110,18 +117,45 @@ class DDPMTask:
     @torch.inference_mode()
     def sample(self, model: nn.Module, noise: Tensor, sampling: SamplingSettings) -> np.ndarray:
         """Denoise [n, C p^2, H / p, W / p] into uint8 [n, H, W, C]."""
+        for step in self._denoising(model, noise, sampling):
+            sample = step.after
+        sample = functional.pixel_shuffle(sample.float(), self._patch)
+        pixels = sample.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
+        return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+    @torch.no_grad()
+    def trajectory(
+        self, model: nn.Module, noise: Tensor, sampling: SamplingSettings
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield each step's timestep and the example in [-1, 1] that its state points to."""
+        total = self.settings.noise.train_timesteps
+        for step in self._denoising(model, noise, sampling):
+            timestep = min(round(float(step.timestep)), total - 1)
+            yield timestep, self._clean(step.state, step.prediction.float(), timestep)
+
+    def _denoising(
+        self, model: nn.Module, noise: Tensor, sampling: SamplingSettings
+    ) -> "Iterator[_Step]":
         scheduler = create_sampler(sampling.scheduler, dict(self._forward_process.config))
         scheduler.set_timesteps(sampling.steps, device=noise.device)
         generator = torch.Generator(noise.device).manual_seed(0)
         extra = {"generator": generator} if _is_stochastic(scheduler) else {}
         sample = noise * scheduler.init_noise_sigma
         for timestep in scheduler.timesteps:
-            scaled = scheduler.scale_model_input(sample, timestep)
-            prediction = model(scaled, timestep, return_dict=False)[0]
+            state = scheduler.scale_model_input(sample, timestep)
+            prediction = model(state, timestep, return_dict=False)[0]
             sample = scheduler.step(prediction, timestep, sample, return_dict=False, **extra)[0]
-        sample = functional.pixel_shuffle(sample.float(), self._patch)
-        pixels = sample.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
-        return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+            yield _Step(timestep, state, prediction, sample)
+
+    def _clean(self, state: Tensor, prediction: Tensor, timestep: int) -> Tensor:
+        signal = self._forward_process.alphas_cumprod[timestep].to(state)
+        kept, noised = signal.sqrt(), (1 - signal).sqrt()
+        clean = {
+            "epsilon": lambda: (state - noised * prediction) / kept,
+            "v_prediction": lambda: kept * state - noised * prediction,
+            "sample": lambda: prediction,
+        }[self.settings.noise.prediction_type]()
+        return clean.clamp(-1, 1)
 
     @property
     def _patch(self) -> int:
@@ -142,6 +176,13 @@ class DDPMTask:
             rescale_betas_zero_snr=noise.zero_terminal_snr,
             timestep_spacing="trailing",
         )
+
+
+class _Step(NamedTuple):
+    timestep: Tensor
+    state: Tensor  # as the network sees it
+    prediction: Tensor
+    after: Tensor
 
 
 def create_sampler(name: str, forward_process: dict[str, object]) -> Any:

@@ -104,8 +104,12 @@ class Workbench:
         partial.replace(path)
 
     def _noise(self, repeat: int) -> Tensor:
-        seed = derive_seed(self.study.seed, f"repeat {repeat}", "initial noise")
-        return self.task.noise(self.study.sampling.samples, seed)
+        return self.task.noise(self.study.sampling.samples, noise_seed(self.study.seed, repeat))
+
+
+def noise_seed(seed: int, repeat: int) -> int:
+    """Return the seed of the initial noise that all models and coalitions of a repeat share."""
+    return derive_seed(seed, f"repeat {repeat}", "initial noise")
 
 
 def image_grid(images: np.ndarray, side: int, pixels: int = 512) -> Image.Image:

@@ -1,0 +1,117 @@
+"""What an attribution method is: something that scores contributors, to compare values with.
+
+There are two kinds. An *image method* looks at images, features or gradients of the trained model
+and trains nothing; it runs as one job in a worker. A *game method* reads scores off a table of
+utilities, like the study's own values; the coalitions that it needs are evaluated, and shared with
+whatever else evaluates them.
+
+A further method is one more module in :mod:`credit_plugin.fidelity.attributions`, or a class of the
+user's own that is decorated with :func:`register_attribution`. Higher scores always mean that a
+contributor matters more for the headline property being as good as it is.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from credit_plugin.config import Study
+from credit_plugin.evaluating import Plan
+from credit_plugin.game.table import UtilityTable
+from credit_plugin.registry import Registry
+
+if TYPE_CHECKING:
+    from credit_plugin.fidelity.evidence import Evidence
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a method says of every contributor.
+
+    Attributes:
+        method: Registered name.
+        variant: How scores of images became one of their contributor; empty for game methods.
+        scores: float64 [n], finite.
+        title: What tables and figures call the method.
+        retrains: Whether it rests on coalitions that were retrained from scratch.
+        trains: Whether it rests on coalitions that were trained at all.
+        seconds: Work in it, summed over workers.
+    """
+
+    method: str
+    variant: str
+    scores: np.ndarray
+    title: str
+    retrains: bool = False
+    trains: bool = False
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Name that is unique among all scores: the method with its variant."""
+        return f"{self.method}/{self.variant}" if self.variant else self.method
+
+
+class Attribution(ABC):
+    """Base of both kinds.
+
+    Attributes:
+        title: What tables and figures call the method, a few words.
+    """
+
+    title: ClassVar[str]
+
+    def unavailable(self, study: Study) -> str | None:
+        """Return why the method cannot be used in a study and the mend, or None if it can."""
+        return None
+
+
+class ImageAttribution(Attribution):
+    """Scores from images, features or gradients; trains nothing."""
+
+    @abstractmethod
+    def score(self, evidence: "Evidence") -> dict[str, np.ndarray]:
+        """Return float64 [n] for each variant, for instance ``avg`` and ``max``."""
+
+
+class GameAttribution(Attribution):
+    """Scores from utilities of coalitions.
+
+    Attributes:
+        utility: Registered utility of the coalitions; None is that of the study.
+    """
+
+    utility: ClassVar[str | None] = None
+
+    @abstractmethod
+    def plan(self, n_players: int, study: Study) -> Plan:
+        """Return the evaluations that the scores are read from."""
+
+    @abstractmethod
+    def read(self, table: UtilityTable, seed: int) -> np.ndarray:
+        """Return float64 [n] from oriented utilities of the headline, one row an evaluation.
+
+        Raises:
+            InputError: If evaluations that are needed were lost.
+        """
+
+
+ATTRIBUTIONS: Registry[Callable[[], Attribution]] = Registry(
+    "credit_plugin.fidelity.attributions",
+    "credit_plugin.attributions",
+    "an attribution method",
+    module_each=True,
+)
+register_attribution = ATTRIBUTIONS.register
+attribution_names = ATTRIBUTIONS.names
+
+
+def get_attribution(name: str, field: str = "fidelity.methods") -> Attribution:
+    """Return the method ``name``.
+
+    Raises:
+        InputError: If it is not registered.
+    """
+    return ATTRIBUTIONS.get(name, field)()

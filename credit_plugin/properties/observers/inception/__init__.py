@@ -1,0 +1,131 @@
+"""Observer ``inception``: the network of published scores, with classes of the study.
+
+Features are the 2,048 of the last pooling layer of Inception-V3 (:mod:`.network`). The public file
+has no layer of classes, so probabilities come from a softmax head that is fitted to real images of
+the study (:mod:`.head`). What follows for the properties:
+
+* Inception Score: the formula of Salimans et al. (2016) over the study's k classes and not over
+  the 1,000 of ImageNet, in [1, k]. It is comparable within a study only.
+* diversity: clusters of real images in the same space that published scores use.
+* Frechet distance: the one of the FID, but its covariance of 2,048 features is singular with fewer
+  than 2,049 samples and its bias falls only as 1 / N: with the few hundred images that a CPU can
+  look at, use observer classifier for it.
+
+At most ``properties.reference_images`` real images are looked at, drawn with every class in
+proportion, once for each study. The head is fitted to four fifths of them and its accuracy is that
+on the last fifth; reference statistics are those of all.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from credit_plugin.config import PropertySettings
+from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.errors import InputError
+from credit_plugin.properties.observers import (
+    Fitted,
+    Observer,
+    Report,
+    class_labels,
+    register_observer,
+)
+from credit_plugin.properties.observers.inception.head import (
+    SoftmaxHead,
+    fit_head,
+    load_head,
+    save_head,
+)
+from credit_plugin.properties.observers.inception.network import (
+    SHA256,
+    InceptionNetwork,
+    find_network,
+)
+from credit_plugin.properties.observers.inception.stratified import stratified_order
+from credit_plugin.properties.registry import ImageSet
+from credit_plugin.seeding import numpy_generator
+
+FILE = "inception_head.safetensors"
+FITTED_SHARE = 0.8
+FEWEST_PER_CLASS = 2
+
+
+@register_observer("inception")
+class InceptionObserver(Observer):
+    """Looks through Inception-V3.
+
+    Args:
+        network: Gives features.
+        head: Gives class probabilities from them.
+
+    Attributes:
+        sha256: Hash of the one network that is loaded.
+    """
+
+    sha256: ClassVar[str] = SHA256
+
+    def __init__(self, network: InceptionNetwork, head: SoftmaxHead) -> None:
+        self.network, self.head = network, head
+
+    @classmethod
+    def check(cls, settings: PropertySettings) -> None:
+        """Refuse a network that is missing or another one.
+
+        Raises:
+            InputError: With the command that installs it.
+        """
+        cls._network(settings, "cpu")
+
+    @classmethod
+    def effort(cls, settings: PropertySettings, images: int) -> tuple[int, str]:
+        """Return the real images that are looked at."""
+        return min(settings.reference_images, images), "images"
+
+    @classmethod
+    def fit(
+        cls,
+        dataset: ContributorDataset,
+        settings: PropertySettings,
+        seed: int,
+        folder: Path,
+        report: Report | None = None,
+        device: str = "cpu",
+    ) -> Fitted:
+        """Look at real images and fit the head to their features."""
+        labels = class_labels(dataset)
+        rows = _chosen_rows(labels, settings.reference_images, seed)
+        network = cls._network(settings, device)
+        images, labels = np.asarray(dataset.images[rows]), labels[rows]
+        features = network.features(images, report)
+        fitted = round(FITTED_SHARE * len(rows))
+        head = fit_head(features[:fitted], labels[:fitted])
+        save_head(head, folder / FILE, network.sha256)
+        reference = ImageSet(images, features, head.probabilities(features))
+        return Fitted(reference, head.accuracy(features[fitted:], labels[fitted:]))
+
+    @classmethod
+    def load(cls, folder: Path, settings: PropertySettings, device: str) -> "InceptionObserver":
+        """Return the network on ``device`` with the fitted head."""
+        return cls(cls._network(settings, device), load_head(folder / FILE, cls.sha256))
+
+    def describe(self, images: np.ndarray) -> ImageSet:
+        """Return images with 2,048 features and the probabilities of the study's classes."""
+        features = self.network.features(images)
+        return ImageSet(images, features, self.head.probabilities(features))
+
+    @classmethod
+    def _network(cls, settings: PropertySettings, device: str) -> InceptionNetwork:
+        return InceptionNetwork(find_network(settings.observer_path), cls.sha256, device)
+
+
+def _chosen_rows(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Return the real images to look at, int64 [m]; beginnings have all classes in proportion."""
+    classes = len(np.unique(labels))
+    count = min(most, len(labels))
+    if count < FEWEST_PER_CLASS * classes:
+        raise InputError(
+            f"properties.reference_images = {most}: {count} images are fewer than "
+            f"{FEWEST_PER_CLASS} of each of the {classes} classes; use more, or observer classifier"
+        )
+    return stratified_order(labels, numpy_generator(seed, "", "reference images"))[:count]
