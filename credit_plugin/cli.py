@@ -191,7 +191,7 @@ main.add_command(
         "Check values against retraining: proxy fidelity, LDS, counterfactuals, rivals.\n\n"
         "Runs the study first, or goes on with it. Retrainings are kept: a later check with\n"
         "more of them, or an interrupted one, makes only those that are missing.",
-        "credit fidelity --preset digits --coalitions 40 --seeds 2 --alphas [0.5]",
+        "credit fidelity --preset digits --coalitions 40 --seeds 2 --alphas 0.5",
         {
             "coalitions": "fidelity.coalitions",
             "seeds": "fidelity.seeds",

@@ -25,6 +25,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -43,6 +44,17 @@ Ratio = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _listed(value: Any) -> Any:
+    """Take one entry, or several with commas between, for a list: people type it that way."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return [value] if isinstance(value, int | float) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Ratios = Annotated[tuple[Ratio, ...], BeforeValidator(_listed)]
 
 
 class Settings(BaseModel):
@@ -311,7 +323,7 @@ class ValuesSettings(Settings):
 class FidelitySettings(Settings):
     """How values are checked against retraining (credit fidelity); changes no value."""
 
-    alphas: tuple[Ratio, ...] = Field(
+    alphas: Ratios = Field(
         (0.25, 0.5, 0.75),
         min_length=1,
         description="Sizes of the test coalitions as shares of the contributors.",
@@ -322,19 +334,19 @@ class FidelitySettings(Settings):
     seeds: int = Field(
         2, ge=2, description="Retrainings of each test coalition; two say how noisy they are."
     )
-    proxies: tuple[str, ...] = Field(
+    proxies: Names = Field(
         ("sparsified_finetuning", "finetuning"),
         description="Utilities whose v(S) is compared with that of retraining.",
     )
-    methods: tuple[str, ...] = Field(
+    methods: Names = Field(
         (),
         description="Attribution methods to compare with; empty: every registered one.",
     )
-    removals: tuple[Ratio, ...] = Field(
+    removals: Ratios = Field(
         (0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
         description="Shares of the contributors that counterfactuals leave out.",
     )
-    curves: tuple[str, ...] = Field(
+    curves: Names = Field(
         ("own_property", "embedding_similarity"),
         description="Methods whose top and bottom are left out at every share, beside the study's "
         "values and random orders; all others at compared_removal alone.",

@@ -29,7 +29,7 @@ from credit_plugin.game.utilities import get_utility
 from credit_plugin.game.utilities.worker import WorkerFactory
 from credit_plugin.games import RETRAINING, Games
 from credit_plugin.progress import ProgressDisplay
-from credit_plugin.properties.suite import directions
+from credit_plugin.properties.suite import directions, suite_effort
 from credit_plugin.reporting import publish_report
 from credit_plugin.retrainings import Retrainings, plan_retrainings
 from credit_plugin.rounds import evaluate_until
@@ -116,10 +116,10 @@ class Session:
         )
 
     def train(self) -> None:
-        """Train the classifier and, if the utility needs it, the full model."""
+        """Make what properties are measured by and, if the utility needs it, the full model."""
         if not self.folders.reference.exists():
-            steps = self.study.properties.classifier.steps
-            self._stage("classifier", {"job": "reference"}, steps, "steps")
+            steps, unit = suite_effort(self.study.properties, self.dataset.n_images)
+            self._stage("reference", {"job": "reference"}, steps, unit)
         if "full" in self.utility.needs:
             self._model_stage("train", "full", self.folders.full, self.study.diffusion.training)
         self.tracker.log_reference(self.folders)

@@ -143,15 +143,14 @@ def check_study(study: Study, dataset: ContributorDataset) -> None:
     """
     from credit_plugin.diffusion.tasks import create_task
     from credit_plugin.game.utilities import get_utility
-    from credit_plugin.properties.registry import get_property
+    from credit_plugin.properties.suite import check_suite
     from credit_plugin.retrainings import plan_retrainings
     from credit_plugin.values.estimation import shares_a_total
 
     task = create_task(study.diffusion, dataset.image_size, dataset.channels)
     task.check_sampling(study.sampling)
     get_utility(study.game.utility)
-    for name in study.properties.names:
-        get_property(name)
+    check_suite(study.properties)
     if not shares_a_total(study.values.estimator, study.values.options):
         raise InputError(
             f"values.estimator: the values of {study.values.estimator} do not sum to what is to be "

@@ -97,6 +97,7 @@ class FidelityCheck:
         proxies = self._proxies(scoring.skipped)
         self._announce()
         images = scoring.images()
+        self.seconds |= {"study": self._study_seconds(), "image methods": _work(images)}
         cheap = {name: self._evaluate_cheaply(name) for name in proxies}
         methods = [scoring.own(), *images, *scoring.games()]
         reference = distinct([test.plan(self.settings.seeds) for test in self.sets])
@@ -111,6 +112,11 @@ class FidelityCheck:
         self._retrain(counterfactual, "counterfactuals", "counterfactuals")
         measured = self._measured(self.exact.found(distinct([reference, counterfactual])))
         return self._result(methods, removals, cheap, measured, scoring.skipped)
+
+    def _study_seconds(self) -> float:
+        """Return the work in the study's own models and coalitions."""
+        models = sum(sum(f["costs"].values()) for f in self.session.facts.values())
+        return models + sum(sum(e.costs.values()) for e in self.session.evaluations())
 
     def _announce(self) -> None:
         """Say how much there is to retrain before the first of it begins."""
@@ -247,6 +253,11 @@ class FidelityCheck:
                 for name in self.session.directions
             },
         )
+
+
+def _work(methods: Sequence[Method]) -> float:
+    """Return the seconds of methods, those of a method's variants once."""
+    return sum({m.name.partition("/")[0]: m.seconds for m in methods}.values())
 
 
 def _agreement(

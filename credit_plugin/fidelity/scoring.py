@@ -170,7 +170,7 @@ class Scoring:
         """Return the file that keeps a method's scores, named by what they depend on."""
         study, folders = self.study, self.session.folders
         settings = study.fidelity.model_dump(mode="json", include=_IMAGE_SETTINGS)
-        measured = study.properties.model_dump(mode="json")
+        measured = study.properties.model_dump(mode="json", exclude={"observer_path"})
         identity = (RESULTS_VERSION, name, folders.full.name, settings, measured)
         digest = fingerprint(*identity, study.sampling, folders.digest)
         return folders.table / "attributions" / f"{name}-{digest}.json"

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from credit_plugin.compensation.wording import fixed, percent, plain
+from credit_plugin.compensation.wording import duration, fixed, percent, plain
 from credit_plugin.fidelity.resampling import Interval
 from credit_plugin.fidelity.result import OWN, FidelityResult, Method, Test
 from credit_plugin.fidelity.verdict import verdict
@@ -22,6 +22,8 @@ def print_fidelity(result: FidelityResult, console: Console) -> None:
         wide = Console(file=console.file, width=width, highlight=False, soft_wrap=True)
     wide.print(methods_table(result))
     wide.print(agreement_table(result))
+    work = (f"{plain(what)} {duration(spent)}" for what, spent in result.seconds.items())
+    console.print(f"work, summed over workers: {', '.join(work)}", markup=False)
     for name, reason in result.skipped.items():
         console.print(f"left out: {name}: {reason}", markup=False)
     found = verdict(result)

@@ -18,8 +18,8 @@ class ContributorsSource(DatasetSource):
     """Where a contributor dataset comes from: a registered source and, for folders, a path.
 
     Args:
-        source: Registered source: ``designers``, ``digits``, ``imagefolder``.
-        path: Folder of the images.
+        source: Registered source: ``designers``, ``digits``, ``imagefolder``, ``archive``.
+        path: Folder or archive of the images.
         image_size: Height and width in pixels.
         options: Settings of the source itself.
     """
@@ -132,7 +132,7 @@ def from_contributors(
     """Return a contributor dataset that ``mlflow.log_input`` takes.
 
     Args:
-        source: Registered source: ``designers``, ``digits``, ``imagefolder``.
+        source: Registered source: ``designers``, ``digits``, ``imagefolder``, ``archive``.
         path: Folder of the images, for sources that read one.
         image_size: Height and width in pixels.
         name: Name in the UI; the source's own by default.

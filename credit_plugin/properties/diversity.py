@@ -6,7 +6,7 @@ shares, in [0, log2 k] bits, higher is better. The plug-in estimate is biased do
 (k - 1) / (2 N ln 2) bits; compare at equal N only.
 
 This is the diversity of the paper's CelebA-HQ study (entropy over 20 Ward clusters) with features
-of the study's own classifier in place of BLIP's.
+of the study's observer in place of BLIP's.
 """
 
 import numpy as np

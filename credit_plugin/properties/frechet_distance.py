@@ -1,10 +1,11 @@
 """Frechet distance between the features of samples and of the study's real images.
 
 ||mu_1 - mu_2||^2 + tr(C_1 + C_2 - 2 (C_1 C_2)^{1/2}) of two Gaussians fitted to the features of
-the study's own classifier. This is the FID of Heusel et al. (2017) with another network: numbers
-are comparable within a study only, not with published FIDs. Range [0, inf), lower is better. The
-estimate is biased upwards by about d/N of the feature variance; use at least ten samples for each
-feature dimension (this classifier has 32), and compare at equal N only.
+the study's observer, by default its own classifier. This is the FID of Heusel et al. (2017) with
+another network: numbers are comparable within a study only, not with published FIDs. Range
+[0, inf), lower is better. The estimate is biased upwards by about d/N of the feature variance; use
+at least ten samples for each feature dimension (the classifier has 32), and compare at equal N
+only.
 
 tr((C_1 C_2)^{1/2}) is the sum of the square roots of the eigenvalues of C_1^{1/2} C_2 C_1^{1/2},
 which is symmetric: no matrix square root of a non-symmetric matrix, no imaginary part to discard.

@@ -1,6 +1,6 @@
 """Inception-Score-style score: are samples clearly something, and are they many things?
 
-exp(mean_x KL(p(y|x) || p(y))) with the class probabilities of the study's own classifier, p(y)
+exp(mean_x KL(p(y|x) || p(y))) with the class probabilities of the study's observer, p(y)
 being their mean over the samples (Salimans et al. 2016, with another network and one split).
 Range 1 to the number of classes, higher is better: 1 if every image gets the same probabilities,
 k if every image is surely of one class and the k classes are equally frequent. The estimate is

@@ -23,7 +23,7 @@ Statistics = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images with what the study's classifier sees in them.
+    """Images with what the study's observer sees in them.
 
     Attributes:
         images: uint8 [N, H, W, C].

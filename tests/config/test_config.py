@@ -142,3 +142,18 @@ def test_fingerprints_follow_content():
     other = load_study("digits", overrides=["pruning.ratio=0.4"])
     assert fingerprint(study.pruning, 1) == fingerprint(same.pruning, 1)
     assert fingerprint(study.pruning, 1) != fingerprint(other.pruning, 1)
+
+
+@pytest.mark.parametrize("typed", ["0.5", "[0.5]"])
+def test_a_list_may_be_typed_as_one_entry(typed):
+    assert load_study("digits", overrides=[f"fidelity.alphas={typed}"]).fidelity.alphas == (0.5,)
+
+
+def test_a_list_may_be_typed_with_commas():
+    study = load_study(
+        "digits", overrides=["fidelity.alphas=0.25,0.5", "fidelity.methods=trak, d_trak"]
+    )
+    assert study.fidelity.alphas == (0.25, 0.5)
+    assert study.fidelity.methods == ("trak", "d_trak")
+    with pytest.raises(InputError, match=r"fidelity\.alphas"):
+        load_study("digits", overrides=["fidelity.alphas=many"])

@@ -142,7 +142,7 @@ def test_resizing_keeps_flat_images_flat(channels, size):
     ("data", "message"),
     [
         ({"source": "digit"}, "data.source: 'digit' is not a source; did you mean digits?"),
-        ({"source": "x"}, "choose from designers, digits, imagefolder"),
+        ({"source": "x"}, "choose from archive, designers, digits, imagefolder"),
         ({"options": {"crop": "none"}}, "data.options.crop: source designers has no such option"),
         ({"path": "photos"}, "data.path: source designers brings its own images"),
         ({"source": "digits", "path": "photos"}, "data.path: source digits brings its own"),

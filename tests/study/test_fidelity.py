@@ -210,8 +210,8 @@ def test_a_killed_check_goes_on_and_retrains_nothing_twice(finished, home, tmp_p
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("fidelity.methods=[magic]", "fidelity.methods: 'magic' is not an attribution method"),
-        ("fidelity.curves=[magic]", "fidelity.curves: 'magic' is not an attribution method"),
+        ("fidelity.methods=[magic]", r"fidelity\.methods: 'magic' is not an attribution method"),
+        ("fidelity.curves=[magic]", r"fidelity\.curves: 'magic' is not an attribution method"),
         ("fidelity.proxies=[magic]", "'magic' is not a utility"),
     ],
 )

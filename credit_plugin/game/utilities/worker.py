@@ -47,7 +47,12 @@ class WorkerFactory:
 def _reference(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     clock = Stopwatch()
     facts: dict[str, Any] = prepare_suite(
-        bench.study.properties, bench.dataset, bench.study.seed, bench.folders.reference, report
+        bench.study.properties,
+        bench.dataset,
+        bench.study.seed,
+        bench.folders.reference,
+        report,
+        bench.device,
     )
     clock.lap("training")
     return {**facts, "costs": clock.seconds}
