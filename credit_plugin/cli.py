@@ -188,7 +188,7 @@ main.add_command(
     _phase_command(
         "fidelity",
         "report",
-        "Check values against retraining: proxy fidelity, LDS, counterfactuals, rivals.\n\n"
+        "Check values against retraining, beside rival methods.\n\n"
         "Runs the study first, or goes on with it. Retrainings are kept: a later check with\n"
         "more of them, or an interrupted one, makes only those that are missing.",
         "credit fidelity --preset digits --coalitions 40 --seeds 2 --alphas 0.5",
@@ -283,10 +283,12 @@ def presets() -> None:
     """  # noqa: D301 - click reads this control character
     from credit_plugin.config import load_study, preset_names
 
-    for name in preset_names():
+    names = preset_names()
+    width = max(map(len, names))
+    for name in names:
         study = load_study(name)
-        click.echo(f"{name:<12} {study.description}")
-        click.echo(f"{'':<12} {study.needs}")
+        click.echo(f"{name:<{width}} {study.description}")
+        click.echo(f"{'':<{width}} {study.needs}")
 
 
 @main.group()

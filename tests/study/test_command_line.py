@@ -13,8 +13,8 @@ def call(*arguments):
 @pytest.mark.parametrize(
     "command",
     [
-        ["run"], ["train"], ["prune"], ["coalitions"], ["values"], ["report"], ["presets"],
-        ["doctor"], ["data", "check"],
+        ["run"], ["train"], ["prune"], ["coalitions"], ["values"], ["report"], ["fidelity"],
+        ["presets"], ["doctor"], ["data", "check"],
     ],
 )  # fmt: skip
 def test_every_command_helps_with_an_example(command):
