@@ -1,6 +1,10 @@
 """The command line: help, exit codes, single lines."""
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from credit_plugin.cli import _split, main
@@ -66,3 +70,17 @@ def test_doctor_finds_this_installation_sound():
     assert "torch" in result.output
     assert "torchvision" in result.output
     assert result.exit_code == 0, result.output
+
+
+PROJECT = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("entry", PROJECT["entry_points"])
+def test_every_entry_point_calls_a_command_with_options_that_it_has(entry):
+    point = PROJECT["entry_points"][entry]
+    name = re.match(r"credit (\w+) ", point["command"])[1]
+    assert name == {"main": "run"}.get(entry, entry)
+    options = {option for parameter in main.commands[name].params for option in parameter.opts}
+    asked = re.findall(r"(--[a-z-]+) \{(\w+)\}", point["command"])
+    assert {option for option, _ in asked} <= options
+    assert {parameter for _, parameter in asked} == set(point["parameters"])
