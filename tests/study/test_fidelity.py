@@ -1,6 +1,7 @@
 """A check against retraining, end to end: runs, resume, metrics, figures, report, verdict."""
 
 import collections
+import contextlib
 import json
 import shutil
 
@@ -47,12 +48,13 @@ def place(finished, home, tmp_path_factory):
 
 
 def check(place, *overrides, fidelity=True):
-    return run_study(
-        micro_study(*CHECK, *overrides),
-        fidelity=fidelity,
-        workdir=place / "studies",
-        tracking_uri=f"sqlite:///{place / 'mlflow.db'}",
-    )
+    with contextlib.chdir(place):  # MLflow keeps artifacts where it is started
+        return run_study(
+            micro_study(*CHECK, *overrides),
+            fidelity=fidelity,
+            workdir=place / "studies",
+            tracking_uri=f"sqlite:///{place / 'mlflow.db'}",
+        )
 
 
 @pytest.fixture(scope="module")

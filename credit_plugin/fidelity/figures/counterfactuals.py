@@ -98,7 +98,9 @@ def _draw_curves(axes: Axes, result: FidelityResult, names: Sequence[str], top: 
                 axes.plot((x, x), ends, color=colour, lw=2.4, alpha=0.28, zorder=2)
         label = literal(labels.get(name, "random orders"))
         axes.plot(at, heights, color=colour, ms=5, zorder=3, label=label, **style)
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0f} %")
+    tried = sorted({100 * c.removal.share for c in result.counterfactuals})
+    axes.set_xticks(tried, [f"{share:.3g} %" for share in tried])
+    axes.set_xlim(tried[0] - 4, tried[-1] + 4)
     axes.yaxis.set_major_formatter(lambda y, _: _shown_number(result, y))
     tidy(axes, "y")
 
