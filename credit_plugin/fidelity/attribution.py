@@ -12,7 +12,6 @@ contributor matters more for the headline property being as good as it is.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -24,34 +23,6 @@ from credit_plugin.registry import Registry
 
 if TYPE_CHECKING:
     from credit_plugin.fidelity.evidence import Evidence
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """What a method says of every contributor.
-
-    Attributes:
-        method: Registered name.
-        variant: How scores of images became one of their contributor; empty for game methods.
-        scores: float64 [n], finite.
-        title: What tables and figures call the method.
-        retrains: Whether it rests on coalitions that were retrained from scratch.
-        trains: Whether it rests on coalitions that were trained at all.
-        seconds: Work in it, summed over workers.
-    """
-
-    method: str
-    variant: str
-    scores: np.ndarray
-    title: str
-    retrains: bool = False
-    trains: bool = False
-    seconds: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """Name that is unique among all scores: the method with its variant."""
-        return f"{self.method}/{self.variant}" if self.variant else self.method
 
 
 class Attribution(ABC):
@@ -66,6 +37,13 @@ class Attribution(ABC):
     def unavailable(self, study: Study) -> str | None:
         """Return why the method cannot be used in a study and the mend, or None if it can."""
         return None
+
+    def identity(self, study: Study) -> str:
+        """Return what the scores depend on besides settings and data, for instance a file's hash.
+
+        Scores of image methods are kept, and computed anew when this changes.
+        """
+        return ""
 
 
 class ImageAttribution(Attribution):

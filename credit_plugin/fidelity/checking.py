@@ -21,7 +21,7 @@ from credit_plugin.fidelity.agreement import Agreement, agreement
 from credit_plugin.fidelity.attribution import get_attribution
 from credit_plugin.fidelity.counterfactual import Noise, Removal, change, plan_removals
 from credit_plugin.fidelity.lds import linear_datamodeling_score
-from credit_plugin.fidelity.reference import FEWEST, TestSet, distinct, draw_test_sets
+from credit_plugin.fidelity.reference import FEWEST, TestSet, distinct, draw_test_sets, rests_on
 from credit_plugin.fidelity.result import RECORD, Counterfactual, FidelityResult, Method, Test
 from credit_plugin.fidelity.scoring import Scoring, lacking
 from credit_plugin.game.ledger import Evaluation
@@ -45,7 +45,7 @@ def check_settings(study: Study, n_players: int) -> None:
     Raises:
         InputError: One line that names the field.
     """
-    draw_test_sets(n_players, study.fidelity, study.seed)
+    draw_test_sets(n_players, study.fidelity, study.seed, rests_on(study, n_players))
     for field in ("methods", "curves"):
         for name in getattr(study.fidelity, field):
             get_attribution(name, f"fidelity.{field}")
@@ -85,8 +85,8 @@ class FidelityCheck:
         self.settings: FidelitySettings = session.study.fidelity
         self.headline = session.study.properties.headline
         self.n_players = session.dataset.n_contributors
-        rests_on = {planned.coalition for planned in session.retrainings.plan}
-        self.sets = draw_test_sets(self.n_players, self.settings, self.study.seed, rests_on)
+        avoid = rests_on(self.study, self.n_players)
+        self.sets = draw_test_sets(self.n_players, self.settings, self.study.seed, avoid)
         self.exact = session.games.evaluator(RETRAINING)
         self.seconds: dict[str, float] = {}
         self.lost: list[str] = []

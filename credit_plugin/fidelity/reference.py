@@ -8,7 +8,10 @@ Shapley distribution it could (the released code of Lu et al. 2025 tests on thos
 Every retraining is a row of the study's table of retrainings, shared with whatever else retrains
 (``game.retrainings``, another fidelity run, tuning). A method must not be tested on a retraining
 that it rests on: coalitions that the study's own values retrained are not drawn, and methods that
-retrain use seeds of their own, from ``METHOD_REPEATS`` on.
+retrain anything else use seeds of their own, from ``METHOD_REPEATS`` on.
+
+A cheap utility is measured on the initial noise that the retraining of the same repeat has. What
+luck this noise brings to any model is therefore common to both, as it is in the study's own table.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,12 +20,13 @@ from math import comb
 
 import numpy as np
 
-from credit_plugin.config import FidelitySettings
+from credit_plugin.config import FidelitySettings, Study
 from credit_plugin.errors import InputError
 from credit_plugin.evaluating import Plan
 from credit_plugin.game.coalitions import from_bits, to_bits
 from credit_plugin.game.design import design
-from credit_plugin.game.plan import PlannedEvaluation
+from credit_plugin.game.plan import PlannedEvaluation, plan_evaluations
+from credit_plugin.retrainings import UTILITY, plan_retrainings
 
 METHOD_REPEATS = 100
 FEWEST = 4
@@ -52,6 +56,14 @@ class TestSet:
     def plan(self, seeds: int) -> Plan:
         """Return the evaluations of every coalition with so many seeds, seed by seed."""
         return tuple(PlannedEvaluation(c, r) for r in range(seeds) for c in self.coalitions)
+
+
+def rests_on(study: Study, n_players: int) -> frozenset[str]:
+    """Return the coalitions whose retraining a study's own values rest on, as bit strings."""
+    plan = plan_retrainings(n_players, study.game, study.seed)
+    if study.game.utility == UTILITY:
+        plan = plan_evaluations(n_players, study.game, study.seed)
+    return frozenset(planned.coalition for planned in plan)
 
 
 def draw_test_sets(
@@ -84,8 +96,16 @@ def draw_test_sets(
     return tuple(sets.values())
 
 
-def own_seeds(plan: Plan) -> Plan:
-    """Return the same evaluations with seeds that no test uses."""
+def untested(plan: Plan, utility: str, study_plan: Plan) -> Plan:
+    """Return a method's plan with seeds that no test uses, where a test might use its own.
+
+    Args:
+        plan: What the method asks for.
+        utility: Of its coalitions.
+        study_plan: The study's own evaluations by that utility; no test has their coalitions.
+    """
+    if utility != UTILITY or set(plan) <= set(study_plan):
+        return plan
     return tuple(PlannedEvaluation(p.coalition, p.repeat + METHOD_REPEATS) for p in plan)
 
 

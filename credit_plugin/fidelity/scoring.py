@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from credit_plugin.config import fingerprint
+from credit_plugin.config import Study, fingerprint
 from credit_plugin.errors import InputError
 from credit_plugin.evaluating import Plan
 from credit_plugin.execution.engine import Job
@@ -24,7 +24,7 @@ from credit_plugin.fidelity.attribution import (
     attribution_names,
     get_attribution,
 )
-from credit_plugin.fidelity.reference import distinct, own_seeds
+from credit_plugin.fidelity.reference import distinct, untested
 from credit_plugin.fidelity.result import OWN, Method
 from credit_plugin.fidelity.worker import AttributionFactory
 from credit_plugin.folders import RESULTS_VERSION
@@ -34,8 +34,10 @@ from credit_plugin.games import RETRAINING
 if TYPE_CHECKING:
     from credit_plugin.session import Session
 
-_IMAGE_SETTINGS = {
-    "images_each", "generated", "timesteps", "projection", "damping", "clip_model", "clip_weights",
+# settings of tests and counterfactuals; any other one may change what an image method says
+_NOT_LOOKED_AT = {
+    "alphas", "coalitions", "seeds", "proxies", "methods", "removals", "curves", "compared_removal",
+    "removal_seeds", "shapley_budget", "resamples", "payable",
 }  # fmt: skip
 
 
@@ -112,8 +114,9 @@ class Scoring:
         return method.utility or self.study.game.utility
 
     def _plan(self, method: GameAttribution) -> Plan:
-        plan = method.plan(self.n_players, self.study)
-        return own_seeds(plan) if self._utility(method) == RETRAINING else plan
+        plan, utility = method.plan(self.n_players, self.study), self._utility(method)
+        own = self.session.plan if utility == self.study.game.utility else ()
+        return untested(plan, utility, own)
 
     def _read(self, name: str, method: GameAttribution, plan: Plan) -> Method | None:
         utility = self._utility(method)
@@ -168,12 +171,16 @@ class Scoring:
 
     def _kept(self, name: str) -> Path:
         """Return the file that keeps a method's scores, named by what they depend on."""
-        study, folders = self.study, self.session.folders
-        settings = study.fidelity.model_dump(mode="json", include=_IMAGE_SETTINGS)
-        measured = study.properties.model_dump(mode="json", exclude={"observer_path"})
-        identity = (RESULTS_VERSION, name, folders.full.name, settings, measured)
-        digest = fingerprint(*identity, study.sampling, folders.digest)
+        folders = self.session.folders
+        digest = fingerprint(folders.full.name, scores_identity(self.study, self._methods[name]))
         return folders.table / "attributions" / f"{name}-{digest}.json"
+
+
+def scores_identity(study: Study, method: Attribution) -> str:
+    """Return what identifies an image method's scores, given the full model and its data."""
+    settings = study.fidelity.model_dump(mode="json", exclude=_NOT_LOOKED_AT)
+    measured = study.properties.model_dump(mode="json", exclude={"observer_path"})
+    return fingerprint(RESULTS_VERSION, settings, measured, study.sampling, method.identity(study))
 
 
 def lacking(needs: Sequence[str], session: "Session") -> str | None:

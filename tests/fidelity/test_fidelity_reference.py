@@ -5,14 +5,15 @@ from hypothesis import given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from credit_plugin.config import FidelitySettings
+from credit_plugin.config import FidelitySettings, load_study
 from credit_plugin.errors import InputError
 from credit_plugin.fidelity.reference import (
     METHOD_REPEATS,
     TestSet,
     distinct,
     draw_test_sets,
-    own_seeds,
+    rests_on,
+    untested,
 )
 from credit_plugin.game.plan import PlannedEvaluation
 
@@ -64,10 +65,27 @@ def test_plans_go_seed_by_seed_and_methods_have_seeds_of_their_own():
     test = TestSet(0.5, 1, ("01", "10"))
     plan = test.plan(2)
     assert [(p.coalition, p.repeat) for p in plan] == [("01", 0), ("10", 0), ("01", 1), ("10", 1)]
-    apart = own_seeds(plan)
+    apart = untested(plan, "retraining", ())
     assert [p.repeat for p in apart] == [METHOD_REPEATS, METHOD_REPEATS] + 2 * [METHOD_REPEATS + 1]
     assert not set(apart) & set(plan)
     assert distinct([plan, (PlannedEvaluation("11", 0), *plan)]) == (
         *plan,
         PlannedEvaluation("11", 0),
     )
+
+
+def test_methods_that_do_not_retrain_or_that_the_study_retrained_itself_keep_their_seeds():
+    plan = TestSet(0.5, 1, ("01", "10")).plan(1)
+    assert untested(plan, "sparsified_finetuning", ()) == plan
+    assert untested(plan, "retraining", (*plan, PlannedEvaluation("11", 0))) == plan
+    assert untested(plan, "retraining", plan[:1]) != plan
+
+
+@pytest.mark.parametrize("override", ["game.retrainings=16", "game.utility=retraining"])
+def test_a_study_that_retrains_is_not_tested_on_what_it_retrained(override):
+    study = load_study("digits", overrides=[override, "game.budget=16"])
+    known = rests_on(study, 8)
+    assert len(known) == 16
+    assert rests_on(load_study("digits"), 8) == frozenset()
+    for test in draw_test_sets(8, study.fidelity, study.seed, known):
+        assert not known & set(test.coalitions)

@@ -18,6 +18,7 @@ Source: Radford et al., "Learning transferable visual models from natural langua
 Departure: at most ``fidelity.images_each`` images of each contributor.
 """
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,11 @@ class ClipSimilarity(ImageAttribution):
     def unavailable(self, study: Study) -> str | None:
         """Return what is missing or wrong in the settings of CLIP, or None."""
         return _problem(study.fidelity)
+
+    def identity(self, study: Study) -> str:
+        """Return the hash of a file of weights; those with a name do not change."""
+        weights = Path(study.fidelity.clip_weights or "")
+        return hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else ""
 
     def score(self, evidence: "Evidence") -> dict[str, np.ndarray]:
         """Return ``avg`` and ``max``.
