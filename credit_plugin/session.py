@@ -42,6 +42,7 @@ from credit_plugin.values import (
     estimate,
     two_level,
 )
+from credit_plugin.written import whole_file
 
 if TYPE_CHECKING:
     from credit_plugin.tracking.tracker import PublishedModel, StudyTracker
@@ -267,9 +268,8 @@ class Session:
             payload = {"job": "measure", "model": kind}
             samples = self.study.sampling.samples
             result = self._stage(f"{kind} samples", payload, samples, "images")
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(result), "utf-8")
-            partial.replace(path)
+            with whole_file(path) as partial:
+                partial.write_text(json.dumps(result), "utf-8")
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return found
 

@@ -91,14 +91,19 @@ def removal(method: str, scores: np.ndarray, share: float, top: bool) -> Removal
     return Removal(method, share, count, top, (to_bits(stays),))
 
 
+def random_orders(n_players: int, orders: int, seed: int) -> list[np.ndarray]:
+    """Return random orders of contributors, each a permutation int64 [n]."""
+    purpose = "random order of counterfactuals"
+    return [numpy_generator(seed, str(k), purpose).permutation(n_players) for k in range(orders)]
+
+
 def random_removal(n_players: int, share: float, orders: int, seed: int) -> Removal:
     """Return who stays if contributors leave in random orders, nested in the share."""
     count = removed_count(n_players, share)
     rest = []
-    for order in range(orders):
-        generator = numpy_generator(seed, str(order), "random order of counterfactuals")
+    for order in random_orders(n_players, orders, seed):
         stays = np.ones(n_players, dtype=bool)
-        stays[generator.permutation(n_players)[:count]] = False
+        stays[order[:count]] = False
         rest.append(to_bits(stays))
     return Removal(RANDOM, share, count, True, tuple(rest))
 

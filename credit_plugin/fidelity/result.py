@@ -9,16 +9,19 @@ the property if its top leaves.
 import builtins
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from credit_plugin.fidelity.agreement import Agreement
 from credit_plugin.fidelity.counterfactual import Removal
 from credit_plugin.fidelity.lds import LdsResult
 from credit_plugin.fidelity.resampling import Interval
 from credit_plugin.jsonable import jsonable
+from credit_plugin.written import whole_file
 
 OWN = "values"
 """Name of the study's own values among the methods; they are always the first."""
@@ -145,6 +148,19 @@ class FidelityResult:
         """All methods but the study's own values."""
         return self.methods[1:]
 
+    def is_of(self, property: str, contributors: Sequence[str], values: np.ndarray) -> bool:
+        """Return whether these values were checked; a check of others says nothing about them.
+
+        Args:
+            property: The headline.
+            contributors: Names in the order of the values.
+            values: float64 [n].
+        """
+        checked = np.array(self.methods[0].scores)
+        same = (self.property, self.contributors) == (property, tuple(contributors))
+        same = same and checked.shape == values.shape
+        return same and np.allclose(checked, values, rtol=1e-9, atol=0)
+
     def method(self, name: str) -> Method:
         """Return the method ``name``."""
         return next(m for m in self.methods if m.name == name)
@@ -194,16 +210,17 @@ class FidelityResult:
 
     def save(self, folder: Path) -> None:
         """Write both files to ``folder``, each complete or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
         record = json.dumps(jsonable(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False)
-        _replace(folder / RECORD, record + "\n")
-        partial = folder / f"{TABLE}.partial"
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            rows = self.rows()
+        with whole_file(folder / RECORD) as partial:
+            partial.write_text(record + "\n", "utf-8")
+        rows = self.rows()
+        with (
+            whole_file(folder / TABLE) as partial,
+            partial.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-        partial.replace(folder / TABLE)
 
     @classmethod
     def load(cls, folder: Path) -> "FidelityResult":
@@ -248,12 +265,6 @@ def _columns(name: str, interval: Interval | None) -> dict[str, float | str]:
     if interval is None:
         return {name: "", f"{name}_low": "", f"{name}_high": ""}
     return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, "utf-8")
-    partial.replace(path)
 
 
 def _method(record: Mapping[str, Any]) -> Method:

@@ -7,7 +7,7 @@ study and with each other; those by retraining have seeds of their own
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from credit_plugin.fidelity.worker import AttributionFactory
 from credit_plugin.folders import RESULTS_VERSION
 from credit_plugin.game.utilities import get_utility
 from credit_plugin.games import RETRAINING
+from credit_plugin.written import whole_file
 
 if TYPE_CHECKING:
     from credit_plugin.session import Session
@@ -164,7 +165,8 @@ class Scoring:
                 self.skipped[name] = outcome.error
                 continue
             found[name] = outcome.result
-            _keep(outcome.result, kept[name])
+            with whole_file(kept[name]) as partial:
+                partial.write_text(json.dumps(outcome.result), "utf-8")
             session.display.update(len(found))
         session.display.finish()
         return found
@@ -190,10 +192,3 @@ def lacking(needs: Sequence[str], session: "Session") -> str | None:
         return None
     utility = session.study.game.utility
     return f"needs the {missing[0]} model, which game.utility {utility} does not make"
-
-
-def _keep(result: Mapping[str, Any], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result), "utf-8")
-    partial.replace(path)

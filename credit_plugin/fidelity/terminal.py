@@ -5,13 +5,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from credit_plugin.compensation.wording import duration, fixed, percent, plain
+from credit_plugin.compensation.wording import MINUS, duration, fixed, percent, plain
 from credit_plugin.fidelity.resampling import Interval
 from credit_plugin.fidelity.result import OWN, FidelityResult, Method, Test
 from credit_plugin.fidelity.verdict import verdict
 
 UNKNOWN = "-"
-LOG_WIDTH = 118
+LOG_WIDTH = 132
 
 
 def print_fidelity(result: FidelityResult, console: Console) -> None:
@@ -43,7 +43,7 @@ def methods_table(result: FidelityResult) -> Table:
     table.add_column("trains", no_wrap=True)
     for test in result.tests:
         table.add_column(f"LDS at {test.alpha:g}", justify="right", no_wrap=test is result.main)
-    table.add_column(f"top {share} out", justify="right", no_wrap=True)
+    table.add_column(f"top {share} out ({MINUS} is worse)", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right")
     for words, ceiling in _CEILINGS.items():
         cells = [_cell(result, test, getattr(test.lds, ceiling)) for test in result.tests]
@@ -108,9 +108,9 @@ def _interval(interval: Interval | None) -> str:
 
 
 def _change(result: FidelityResult, change: Interval | None) -> str:
-    """Return a change as the reader sees the property, not oriented."""
+    """Return a change relative to everybody, oriented as in figures and metrics."""
     if change is None:
         return UNKNOWN
-    value = result.direction * result.relative(change.value)
+    value = result.relative(change.value)
     reach = abs(result.relative((change.high - change.low) / 2))
     return f"{fixed(100 * value, 1, sign=True)} ± {fixed(100 * reach, 1)} %"

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from credit_plugin.tracking.store import shown_uri
+from credit_plugin.written import whole_file
 
 PARENT_TAG = "mlflow.parentRunId"
 
@@ -87,6 +88,5 @@ def _recall(client: MlflowClient, memory: Path) -> Run | None:
 def _remember(memory: Path, run_id: str) -> None:
     known = json.loads(memory.read_text("utf-8")) if memory.exists() else {}
     known[shown_uri()] = run_id
-    partial = memory.with_suffix(".partial")
-    partial.write_text(json.dumps(known), "utf-8")
-    partial.replace(memory)
+    with whole_file(memory) as partial:
+        partial.write_text(json.dumps(known), "utf-8")

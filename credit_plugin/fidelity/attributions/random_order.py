@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from credit_plugin.fidelity.attribution import ImageAttribution, register_attribution
-from credit_plugin.seeding import numpy_generator
+from credit_plugin.fidelity.counterfactual import random_orders
 
 if TYPE_CHECKING:
     from credit_plugin.fidelity.evidence import Evidence
-
-PURPOSE = "random order of counterfactuals"
 
 
 @register_attribution("random_order")
@@ -33,14 +31,14 @@ class RandomOrder(ImageAttribution):
 
     def score(self, evidence: "Evidence") -> dict[str, np.ndarray]:
         """Return one permutation of 1..n for each order."""
-        seed, n = evidence.study.seed, evidence.n_players
-        orders = range(evidence.settings.random_orders)
-        return {str(order + 1): _scores(n, order, seed) for order in orders}
+        orders = random_orders(
+            evidence.n_players, evidence.settings.random_orders, evidence.study.seed
+        )
+        return {str(k): _scores(order) for k, order in enumerate(orders, 1)}
 
 
-def _scores(n_players: int, order: int, seed: int) -> np.ndarray:
+def _scores(order: np.ndarray) -> np.ndarray:
     """Return n for who comes first in an order, down to 1 for who comes last, float64 [n]."""
-    drawn = numpy_generator(seed, str(order), PURPOSE).permutation(n_players)
-    scores = np.empty(n_players)
-    scores[drawn] = np.arange(n_players, 0, -1)
+    scores = np.empty(len(order))
+    scores[order] = np.arange(len(order), 0, -1)
     return scores
