@@ -153,8 +153,10 @@ def _rivals(result: FidelityResult) -> str:
     told = []
     for kind, method in best_rivals(result, test).items():
         score = fixed(test.lds.scores[method.name].value, 2)
-        ahead = test.lds.lead[method.name].high < 0
-        more = " (surely more than the values)" if ahead else ""
+        lead = test.lds.lead[method.name]
+        more = ""
+        if lead.value < 0:
+            more = f" ({'surely ' if lead.high < 0 else ''}more than the values)"
         told.append(f"that {RIVALS[kind]}, {method.label}, {score}{more}")
     if not told:
         return "No rival was compared."

@@ -98,6 +98,17 @@ def test_a_rival_that_is_surely_better_is_said_to_be():
     assert re.search(r"trains nothing, [^;]*\(surely more than the values\)", told)
 
 
+def test_a_rival_that_is_better_by_its_estimate_is_said_to_be_that():
+    name = best_rivals(good(), good().main)["nothing"].name
+    assert "trains nothing" in verdict(good()).statement
+    unsure = {**good().main.lds.lead, name: Interval(-0.1, -0.4, 0.2)}
+    told = verdict(with_lds(good(), lead=unsure)).statement
+    assert re.search(r"trains nothing, [^;]*\(more than the values\)", told)
+    assert "surely" not in told
+    behind = {n: Interval(0.1, -0.4, 0.2) for n in unsure}
+    assert "more than the values" not in verdict(with_lds(good(), lead=behind)).statement
+
+
 def test_values_in_the_wrong_order_are_not_to_be_paid_on():
     result = fidelity_result(own_scores=-np.array(good().methods[0].scores))
     doubts = verdict(result).doubts

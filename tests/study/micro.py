@@ -1,6 +1,8 @@
 """A study small enough for tests: digits, a handful of steps, every part real."""
 
+import contextlib
 import json
+import shutil
 from pathlib import Path
 
 from credit_plugin.config import load_study
@@ -28,6 +30,23 @@ EVALUATIONS = 16 + 2 + 1
 
 def micro_study(*overrides):
     return load_study("digits", overrides=(*MICRO, *overrides))
+
+
+def copy_studies(home, place):
+    """Copy a finished study's folder, to go on with it in a tracking store of its own."""
+    shutil.copytree(home / "studies", place / "studies")
+    for path in place.glob("studies/micro/table-*/tracking.json"):
+        path.unlink()
+    return place
+
+
+def run_in(place, study, **options):
+    """Run a study in ``place``, where MLflow keeps its artifacts too."""
+    from credit_plugin import run_study
+
+    with contextlib.chdir(place):
+        uri = f"sqlite:///{place / 'mlflow.db'}"
+        return run_study(study, workdir=place / "studies", tracking_uri=uri, **options)
 
 
 def ledger_lines(workdir: Path):

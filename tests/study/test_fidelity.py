@@ -1,21 +1,20 @@
 """A check against retraining, end to end: runs, resume, metrics, figures, report, verdict."""
 
 import collections
-import contextlib
 import json
-import shutil
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from micro import EVALUATIONS, micro_study
+from micro import EVALUATIONS, copy_studies, micro_study, run_in
 from processes import start, wait_for
 
 from credit_plugin import run_study
 from credit_plugin.compensation.report import check_manifest
 from credit_plugin.errors import InputError
 from credit_plugin.fidelity.result import FidelityResult
+from credit_plugin.fidelity.verdict import verdict
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.ledger import Ledger
 from credit_plugin.games import RETRAINING, study_with
@@ -34,27 +33,17 @@ CHECK = (
     "fidelity.projection=32",
     f"fidelity.methods=[{','.join(METHODS)}]",
 )
+UNCHECKED = "nobody has compared these values with training models from scratch"
 TESTS = 2 * 5 * 2  # two sizes, five coalitions, two seeds
 
 
 @pytest.fixture(scope="module")
 def place(finished, home, tmp_path_factory):
-    """Return a copy of the finished study's folder, with a tracking store of its own."""
-    place = tmp_path_factory.mktemp("checked")
-    shutil.copytree(home / "studies", place / "studies")
-    for path in place.glob("studies/micro/table-*/tracking.json"):
-        path.unlink()
-    return place
+    return copy_studies(home, tmp_path_factory.mktemp("checked"))
 
 
 def check(place, *overrides, fidelity=True):
-    with contextlib.chdir(place):  # MLflow keeps artifacts where it is started
-        return run_study(
-            micro_study(*CHECK, *overrides),
-            fidelity=fidelity,
-            workdir=place / "studies",
-            tracking_uri=f"sqlite:///{place / 'mlflow.db'}",
-        )
+    return run_in(place, micro_study(*CHECK, *overrides), fidelity=fidelity)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +103,8 @@ def test_retrainings_are_nested_runs_of_the_study(checked, client):
     assert {run.info.status for run in runs} == {"FINISHED"}
     utilities = collections.Counter(run.data.tags.get("credit.utility") for run in runs)
     assert utilities["finetuning"] == 10
-    assert utilities["sparsified_finetuning"] >= EVALUATIONS + 10 - 3
+    ledger = Ledger(checked.folders.ledger).evaluations
+    assert utilities["sparsified_finetuning"] == len(ledger) > EVALUATIONS
     for run in runs:
         if run.data.tags["credit.role"] == "retrain":
             assert run.data.tags["mlflow.parentRunId"] == checked.parent_run_id
@@ -135,7 +125,8 @@ def test_mlflow_shows_numbers_table_figures_and_the_verdict(checked, client):
     assert {"fidelity.csv", "fidelity.json"} <= artifacts
     plots = {a.path for a in client.list_artifacts(checked.parent_run_id, "plots")}
     assert {f"plots/{p}.png" for p in ("fidelity", "counterfactuals", "agreement")} <= plots
-    assert "Checked against retraining" in parent.data.tags["mlflow.note.content"]
+    note = parent.data.tags["mlflow.note.content"]
+    assert "Checked against retraining: Sums of values order coalitions" in note
 
 
 @pytest.mark.slow
@@ -147,8 +138,12 @@ def test_the_report_carries_the_verdict_and_the_table(checked):
     again = FidelityResult.load(checked.report)
     assert again.rows() == checked.fidelity.rows()
     assert again.metrics() == checked.fidelity.metrics()
+    facts = json.loads((checked.report / "values.json").read_text("utf-8"))
+    assert facts["fidelity"]["statement"] == verdict(checked.fidelity).statement
     for name in ("report.md", "report.html"):
-        assert "retraining" in (checked.report / name).read_text("utf-8")
+        text = (checked.report / name).read_text("utf-8")
+        assert "The best rival that trains nothing" in text
+        assert UNCHECKED not in text
 
 
 @pytest.mark.slow
@@ -176,11 +171,12 @@ def test_a_report_without_a_check_keeps_an_earlier_one_of_the_same_values(checke
     other = check(place, "values.estimator=kernelshap", fidelity=False)
     assert other.fidelity is None
     assert not (other.report / "fidelity.csv").exists()
+    assert UNCHECKED in (other.report / "report.md").read_text("utf-8")
 
 
 @pytest.mark.slow
 def test_a_killed_check_goes_on_and_retrains_nothing_twice(finished, home, tmp_path):
-    shutil.copytree(home / "studies", tmp_path / "studies")
+    copy_studies(home, tmp_path)
     small = (*CHECK, "fidelity.alphas=0.5", "fidelity.methods=image_count")
 
     def lines():

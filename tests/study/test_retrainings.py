@@ -1,13 +1,11 @@
 """Some coalitions are retrained: the values are then those of retraining, and say so."""
 
 import collections
-import shutil
 
 import mlflow
 import pytest
-from micro import EVALUATIONS, micro_study
+from micro import EVALUATIONS, copy_studies, micro_study, run_in
 
-from credit_plugin import run_study
 from credit_plugin.compensation.report import check_manifest
 from credit_plugin.config import GameSettings
 from credit_plugin.errors import InputError
@@ -25,19 +23,11 @@ MADE = RETRAINED + 2  # the empty and the full coalition twice
 @pytest.fixture(scope="module")
 def place(finished, home, tmp_path_factory):
     """Return a copy of the finished study's folder, whose coalitions need no evaluation."""
-    place = tmp_path_factory.mktemp("retrained")
-    shutil.copytree(home / "studies", place / "studies")
-    for path in place.glob("studies/micro/table-*/tracking.json"):
-        path.unlink()
-    return place
+    return copy_studies(home, tmp_path_factory.mktemp("retrained"))
 
 
 def run(place, *overrides):
-    return run_study(
-        micro_study(f"game.retrainings={RETRAINED}", *overrides),
-        workdir=place / "studies",
-        tracking_uri=f"sqlite:///{place / 'mlflow.db'}",
-    )
+    return run_in(place, micro_study(f"game.retrainings={RETRAINED}", *overrides))
 
 
 @pytest.fixture(scope="module")
