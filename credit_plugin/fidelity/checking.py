@@ -101,7 +101,6 @@ class FidelityCheck:
         self._retrain(reference, "retrainings", "tests")
         removals = plan_removals(
             {m.name: np.array(m.scores) for m in methods},
-            [m.name for m in methods if self._has_curve(m)],
             self.settings,
             self.study.seed,
         )
@@ -137,9 +136,6 @@ class FidelityCheck:
             elif name != RETRAINING:
                 chosen.append(name)
         return chosen
-
-    def _has_curve(self, method: Method) -> bool:
-        return method.name.partition("/")[0] in self.settings.curves
 
     def _evaluate_cheaply(self, utility: str) -> Measured:
         evaluator = self.session.games.evaluator(utility)

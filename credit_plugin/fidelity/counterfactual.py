@@ -15,7 +15,7 @@ the noise to be alike in all of them. The interval of random orders includes how
 differ.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,20 +138,17 @@ def change(
 
 
 def plan_removals(
-    scores: Mapping[str, np.ndarray],
-    curves: Collection[str],
-    settings: FidelitySettings,
-    seed: int,
+    scores: Mapping[str, np.ndarray], settings: FidelitySettings, seed: int
 ) -> tuple[Removal, ...]:
     """Return everything that is left out.
 
-    The first method and those with a curve lose their top and their bottom at every share, random
-    orders lose theirs, and every other method loses its top at the compared share.
+    The first method and those of ``curves`` (all, if there are none) lose their top and their
+    bottom at every share, random orders lose theirs, and every other method loses its top at the
+    compared share.
 
     Args:
-        scores: float [n] by method, the first one is the study's own.
-        curves: Methods with a curve.
-        settings: Shares, the compared share, and the number of random orders.
+        scores: float [n] by method with its variant; the first one is the study's own.
+        settings: Shares, the compared share, methods with curves, and the number of random orders.
         seed: The study's seed.
     """
     own = next(iter(scores))
@@ -159,7 +156,8 @@ def plan_removals(
     shares = sorted({*settings.removals, settings.compared_removal})
     planned = [random_removal(n_players, share, settings.random_orders, seed) for share in shares]
     for name, of_method in scores.items():
-        if name == own or name in curves:
+        curve = not settings.curves or name.partition("/")[0] in settings.curves
+        if name == own or curve:
             planned += [removal(name, of_method, s, top) for s in shares for top in (True, False)]
         else:
             planned.append(removal(name, of_method, settings.compared_removal, True))

@@ -99,15 +99,25 @@ def test_a_lost_retraining_leaves_the_change_unknown():
     assert change(gone, {gone.rest[0]: utilities[gone.rest[0]]}, QUIET) is None
 
 
-def test_own_values_and_chosen_methods_get_curves_and_all_others_one_point():
-    chosen = FidelitySettings(removals=(0.2, 0.4), compared_removal=0.3)
-    planned = plan_removals(
-        {"values": WORTH, "curve": -WORTH, "other": WORTH}, ["curve"], chosen, 0
-    )
+def removals_of(**changes):
+    """Return the shares and ends of every method's removals."""
+    chosen = FidelitySettings(removals=(0.2, 0.4), compared_removal=0.3, **changes)
+    scores = {"values": WORTH, "curve/avg": -WORTH, "other": WORTH}
     by_method = {}
-    for gone in planned:
+    for gone in plan_removals(scores, chosen, 0):
         by_method.setdefault(gone.method, []).append((gone.share, gone.top))
+    return by_method
+
+
+def test_own_values_and_chosen_methods_get_curves_and_all_others_one_point():
+    by_method = removals_of(curves=("curve",))
     assert by_method[RANDOM] == [(0.2, True), (0.3, True), (0.4, True)]
     assert by_method["other"] == [(0.3, True)]
     both = [(s, top) for s in (0.2, 0.3, 0.4) for top in (True, False)]
-    assert by_method["values"] == by_method["curve"] == both
+    assert by_method["values"] == by_method["curve/avg"] == both
+
+
+def test_without_chosen_methods_every_one_gets_its_curve():
+    by_method = removals_of(curves=())
+    assert len(by_method["values"]) == 6
+    assert by_method["values"] == by_method["curve/avg"] == by_method["other"]
