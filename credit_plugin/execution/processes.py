@@ -84,8 +84,8 @@ class ProcessEngine:
 
     def warm_up(self) -> None:
         """Start the server; it imports while the coordinator does other things."""
-        # threads that spin while they wait make a training 10 to 50 times slower as soon as
-        # another process wants one of the cores
+        # threads that spin while they wait make a training of two threads three times slower as
+        # soon as another process wants one of the cores (tests/benchmarks/busy_cores.py)
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         if sys.platform != "win32":
             from multiprocessing import forkserver
