@@ -265,7 +265,7 @@ def test_odd_contributors_can_be_told_apart_and_found_again(client, study, uri, 
 
 def test_settings_are_parameters_and_changed_ones_become_tags(client, study, start, tracker):
     data = client.get_run(tracker.parent_run_id).data
-    assert data.params["study/game.budget"] == "40"
+    assert data.params["study/game.budget"] == str(study.game.budget)
     assert data.params["study/properties.names"] == json.dumps(list(study.properties.names))
     assert not [tag for tag in data.tags if tag.startswith("credit.changed")]
     start(seed=7)
