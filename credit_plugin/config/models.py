@@ -1,11 +1,15 @@
 """Sections of what is trained and measured: data, network, training, pruning and properties."""
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from credit_plugin.config.fields import Count, NonNegative, Positive, Ratio, Settings
+
+COOLDOWN = 0.2
+"""Share of a run over which schedule ``cooldown`` lets the rate fall."""
 
 
 class DataSettings(Settings):
@@ -86,8 +90,10 @@ class TrainingSettings(Settings):
     steps: Count = Field(1000, description="Gradient steps.")
     batch_size: Count = Field(32, description="Images in a step.")
     learning_rate: Positive = Field(1e-3, description="Peak learning rate of AdamW.")
-    lr_schedule: Literal["constant", "cosine", "linear"] = Field(
-        "constant", description="Decay after the warm-up, to zero except for constant."
+    lr_schedule: Literal["constant", "cooldown", "cosine", "linear"] = Field(
+        "constant",
+        description="Decay after the warm-up, to zero except for constant. cooldown is constant "
+        "before the last fifth, so that runs of other lengths share their beginning.",
     )
     warmup_steps: int = Field(
         0, ge=0, description="Steps over which the rate rises from zero; no longer than the run."
@@ -101,6 +107,18 @@ class TrainingSettings(Settings):
         description="Decay of the averaged weights, restarted in each run; 0: raw weights.",
     )
     flip: bool = Field(False, description="Mirror images at random.")
+
+    @property
+    def cooldown_steps(self) -> int:
+        """Last steps, over which schedule ``cooldown`` lets the rate fall to zero."""
+        return math.ceil(COOLDOWN * self.steps) if self.lr_schedule == "cooldown" else 0
+
+    @property
+    def shared_steps(self) -> int:
+        """First steps, whose rate does not depend on how long the run is."""
+        if self.lr_schedule in ("constant", "cooldown"):
+            return self.steps - self.cooldown_steps
+        return 0
 
     @model_validator(mode="after")
     def _warmup_fits(self) -> "TrainingSettings":

@@ -26,9 +26,12 @@ from diffusers.training_utils import EMAModel
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from credit_plugin.config import TrainingSettings
+from credit_plugin.diffusion.beginnings import Beginnings
 from credit_plugin.diffusion.tasks import DiffusionTask
+from credit_plugin.written import whole_file
 
 LOSS_EVERY = 25
 
@@ -41,11 +44,13 @@ class TrainingResult:
 
     Attributes:
         losses: Pairs (step, mean loss since the pair before).
-        seconds: Wall time of the steps that this process made.
+        seconds: Wall time of all steps, whoever made them.
+        reused: That of the steps that were not made again, because another run began alike.
     """
 
     losses: list[tuple[int, float]] = field(default_factory=list)
     seconds: float = 0.0
+    reused: float = 0.0
 
 
 class Trainer:
@@ -71,13 +76,7 @@ class Trainer:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        name = settings.lr_schedule
-        self.schedule = get_scheduler(
-            "constant_with_warmup" if name == "constant" else name,
-            self.optimizer,
-            num_warmup_steps=settings.warmup_steps,
-            num_training_steps=settings.steps,
-        )
+        self.schedule = learning_rate_schedule(self.optimizer, settings)
         self.ema = (
             EMAModel(self.parameters, settings.ema_decay, foreach=True)
             if settings.ema_decay
@@ -85,6 +84,7 @@ class Trainer:
         )
         self.step = 0
         self.result = TrainingResult()
+        self._loss_sum, self._since = torch.zeros((), device=self.device), 0
 
     def run(
         self,
@@ -92,6 +92,7 @@ class Trainer:
         report: Report | None = None,
         checkpoint: Path | None = None,
         checkpoint_seconds: float = 20.0,
+        beginnings: Beginnings | None = None,
     ) -> TrainingResult:
         """Train to the last step and leave the weights to evaluate in the model.
 
@@ -100,30 +101,36 @@ class Trainer:
             report: Called with (steps done, steps in all).
             checkpoint: File to resume from if it exists, and to save to from time to time.
             checkpoint_seconds: Time between two saves.
+            beginnings: States of runs that begin alike, to go on from and to add to.
 
         Raises:
             FloatingPointError: If the loss stops being finite.
         """
         if checkpoint is not None and checkpoint.exists():
             self.load(checkpoint)
+        elif beginnings is not None:
+            self._go_on_from(beginnings)
         examples = examples.to(self.device)
         self.model.train()
-        started = saved = time.monotonic()
-        loss_sum, since = torch.zeros((), device=self.device), 0
+        saved = time.monotonic()
+        started = saved - self.result.seconds
         while self.step < self.settings.steps:
-            loss_sum, since = loss_sum + self._advance(examples), since + 1
-            if self.step % LOSS_EVERY == 0 or self.step == self.settings.steps:
-                self._note_loss(loss_sum.item() / since)
-                loss_sum, since = torch.zeros((), device=self.device), 0
+            self._loss_sum, self._since = self._loss_sum + self._advance(examples), self._since + 1
+            self.result.seconds = time.monotonic() - started
+            if self.step % LOSS_EVERY == 0:
+                self._note_loss()
                 if checkpoint is not None and time.monotonic() - saved > checkpoint_seconds:
                     self.save(checkpoint)
                     saved = time.monotonic()
+            if beginnings is not None:
+                self._keep(beginnings)
             if report is not None:
                 report(self.step, self.settings.steps)
+        if self._since:
+            self._note_loss()
         if self.ema is not None:
             self.ema.copy_to(self.parameters)
         self.model.eval()
-        self.result.seconds += time.monotonic() - started
         return self.result
 
     def _advance(self, examples: Tensor) -> Tensor:
@@ -149,12 +156,25 @@ class Trainer:
         mirrored = torch.rand(size, generator=generator, device=device) < 0.5
         return torch.where(mirrored[:, None, None, None], batch.flip(-1), batch)
 
-    def _note_loss(self, loss: float) -> None:
+    def _note_loss(self) -> None:
+        loss = self._loss_sum.item() / self._since
         if not loss < float("inf"):
             raise FloatingPointError(
                 f"the loss is {loss} at step {self.step}: lower the learning rate"
             )
         self.result.losses.append((self.step, loss))
+        self._loss_sum, self._since = torch.zeros((), device=self.device), 0
+
+    def _go_on_from(self, beginnings: Beginnings) -> None:
+        known = beginnings.latest()
+        if known is not None:
+            self.load(known)
+            self.result.reused = self.result.seconds
+
+    def _keep(self, beginnings: Beginnings) -> None:
+        place = beginnings.place(self.step)
+        if place is not None and not place.exists():
+            self.save(place)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; the file before it stays until the new one is complete."""
@@ -165,11 +185,15 @@ class Trainer:
         for index, shadow in enumerate(self.ema.shadow_params if self.ema else ()):
             tensors[f"ema.{index}"] = shadow.contiguous()
         tensors["generator"] = self.generator.get_state()
-        state = {"step": self.step, "losses": self.result.losses, "seconds": self.result.seconds}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        save_file(tensors, partial, metadata={"state": json.dumps(state)})
-        partial.replace(path)
+        tensors["loss_sum"] = self._loss_sum
+        state = {
+            "step": self.step,
+            "since": self._since,
+            "losses": self.result.losses,
+            "seconds": self.result.seconds,
+        }
+        with whole_file(path) as partial:
+            save_file(tensors, partial, metadata={"state": json.dumps(state)})
 
     def load(self, path: Path) -> None:
         """Continue from a checkpoint that :meth:`save` wrote for the same settings."""
@@ -191,6 +215,7 @@ class Trainer:
             self.ema.shadow_params = [tensors[f"ema.{i}"].to(self.device) for i in shadows]
             self.ema.optimization_step = state["step"]
         self.generator.set_state(tensors["generator"])
+        self._loss_sum, self._since = tensors["loss_sum"].to(self.device), state["since"]
         self._restore_progress(state)
 
     def _restore_progress(self, state: dict[str, Any]) -> None:
@@ -207,6 +232,26 @@ class Trainer:
 
     def _named(self) -> list[tuple[str, Tensor]]:
         return list(self.model.state_dict(keep_vars=True).items())
+
+
+def learning_rate_schedule(
+    optimizer: torch.optim.Optimizer, settings: TrainingSettings
+) -> LambdaLR:
+    """Return the schedule of the learning rate: a function of the step."""
+    name, warmup, cooldown = settings.lr_schedule, settings.warmup_steps, settings.cooldown_steps
+    if name == "cooldown":  # Haegele et al. 2024; diffusers has no such schedule
+
+        def factor(step: int) -> float:
+            rising = step / warmup if step < warmup else 1.0
+            return min(rising, max(settings.steps - step, 0) / cooldown)
+
+        return LambdaLR(optimizer, factor)
+    return get_scheduler(
+        "constant_with_warmup" if name == "constant" else name,
+        optimizer,
+        num_warmup_steps=warmup,
+        num_training_steps=settings.steps,
+    )
 
 
 def _as_optimizer_state(key: str, value: Tensor, device: torch.device) -> Tensor:

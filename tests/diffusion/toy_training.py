@@ -1,0 +1,26 @@
+"""A network, a run and images small enough for tests of training."""
+
+import torch
+
+from credit_plugin.config import DiffusionSettings, NetworkSettings, NoiseSettings, TrainingSettings
+from credit_plugin.diffusion.tasks import create_task
+
+NETWORK = NetworkSettings(
+    block_out_channels=(8, 8), attention=(False, False), norm_num_groups=4, attention_head_dim=4
+)
+
+
+def make_task(**noise):
+    return create_task(
+        DiffusionSettings(network=NETWORK, noise=NoiseSettings(**noise)), image_size=8, channels=1
+    )
+
+
+def settings(**changes):
+    return TrainingSettings(**{"steps": 60, "batch_size": 8, "warmup_steps": 5, **changes})
+
+
+def stripes(count=32):
+    images = torch.zeros(count, 1, 8, 8)
+    images[:, :, ::2] = 1.0
+    return images * 2 - 1
