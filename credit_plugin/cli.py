@@ -274,6 +274,61 @@ def estimate(
 
 
 @main.command()
+@study_options
+@click.option("--trials", default="", help="Short for --set tuning.trials.")
+@click.option("--reference", default="", help="Short for --set tuning.coalitions.")
+@click.option("--cost-limit", default="", help="Short for --set tuning.cost_limit.")
+@click.option("--storage", default="", help="Short for --set tuning.storage.")
+def tune(
+    preset: str | None,
+    config: str | None,
+    settings: tuple[str, ...],
+    overrides: str,
+    tracking_uri: str | None,
+    experiment: str | None,
+    workdir: Path,
+    trials: str,
+    reference: str,
+    cost_limit: str,
+    storage: str,
+) -> None:
+    """Search for pruning and fine-tuning that follow retraining at the least cost.
+
+    Retrains some coalitions once, tries settings (Optuna), chooses by a stated rule, checks the
+    choice on coalitions that no trial has seen, and writes a study file. An interrupted search
+    goes on; several processes with the same command share its trials.
+
+    \b
+    Example:
+      credit tune --preset digits --trials 30
+    """  # noqa: D301 - click reads this control character
+    from rich.console import Console
+
+    from credit_plugin.config import load_study
+    from credit_plugin.tuning.run import run_tuning
+    from credit_plugin.tuning.terminal import print_tuning
+
+    given = {
+        "tuning.trials": trials,
+        "tuning.coalitions": reference,
+        "tuning.cost_limit": cost_limit,
+        "tuning.storage": storage,
+    }
+    own = [f"{name}={value}" for name, value in given.items() if value]
+    study = load_study(preset or None, config or None, (*_split(overrides), *settings, *own))
+    result, folder = run_tuning(
+        study,
+        workdir=workdir,
+        tracking_uri=tracking_uri or None,
+        experiment=experiment or None,
+    )
+    if result is None:
+        click.echo("No trials are left; other processes are still at theirs and will conclude.")
+    else:
+        print_tuning(result, folder, Console(highlight=False, soft_wrap=True))
+
+
+@main.command()
 def presets() -> None:
     """List the presets with what each needs.
 

@@ -4,8 +4,7 @@ Every phase is idempotent: it looks for what exists, makes what is missing, and 
 everything it has not been told yet. That one rule covers a first run, a resume and a repetition.
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.diffusion.storage import read_config
 from credit_plugin.errors import InputError, StudyFailedError
 from credit_plugin.evaluating import Plan
-from credit_plugin.execution.engine import Engine, Job
+from credit_plugin.execution.engine import Engine
 from credit_plugin.fidelity.checking import check_fidelity, known_result
 from credit_plugin.fidelity.result import FidelityResult
 from credit_plugin.folders import StudyFolders
@@ -29,10 +28,11 @@ from credit_plugin.game.utilities import get_utility
 from credit_plugin.game.utilities.worker import WorkerFactory
 from credit_plugin.games import RETRAINING, Games
 from credit_plugin.progress import ProgressDisplay
-from credit_plugin.properties.suite import directions, suite_effort
+from credit_plugin.properties.suite import directions
 from credit_plugin.reporting import publish_report
 from credit_plugin.retrainings import Retrainings, plan_retrainings
 from credit_plugin.rounds import evaluate_until
+from credit_plugin.stages import Stages
 from credit_plugin.study import StudyResult, stopping_rule
 from credit_plugin.values import (
     ContributorValues,
@@ -42,7 +42,6 @@ from credit_plugin.values import (
     estimate,
     two_level,
 )
-from credit_plugin.written import whole_file
 
 if TYPE_CHECKING:
     from credit_plugin.tracking.tracker import PublishedModel, StudyTracker
@@ -66,6 +65,7 @@ class Session:
         self.study, self.dataset, self.folders = study, dataset, folders
         self.engine, self.tracker, self.display = engine, tracker, display
         self.factory = WorkerFactory(study, folders)
+        self.stages = Stages(study, folders, self.factory, engine, display)
         self.utility = get_utility(study.game.utility)
         self.directions = directions(study.properties)
         self.games = Games(study, folders, engine, tracker, display)
@@ -118,17 +118,15 @@ class Session:
 
     def train(self) -> None:
         """Make what properties are measured by and, if the utility needs it, the full model."""
-        if not self.folders.reference.exists():
-            steps, unit = suite_effort(self.study.properties, self.dataset.n_images)
-            self._stage("reference", {"job": "reference"}, steps, unit)
+        self.stages.reference(self.dataset.n_images)
         if "full" in self.utility.needs:
-            self._model_stage("train", "full", self.folders.full, self.study.diffusion.training)
+            self._model_stage("train", "full", self.study.diffusion.training)
         self.tracker.log_reference(self.folders)
 
     def prune(self) -> None:
         """Prune the full model and let it recover, if the utility needs it."""
         if "pruned" in self.utility.needs:
-            self._model_stage("prune", "pruned", self.folders.pruned, self.study.pruning)
+            self._model_stage("prune", "pruned", self.study.pruning)
 
     def coalitions(self) -> None:
         """Evaluate the coalitions that the ledger lacks, all of them or until a rule holds."""
@@ -210,28 +208,10 @@ class Session:
             with suppress(InputError):  # too few for this estimator yet
                 self.remember_values(self.headline_from(known[:step], LIVE_RESAMPLES), step)
 
-    def _stage(self, name: str, payload: Mapping[str, Any], units: int, unit: str) -> Any:
-        """Run one job that uses all training threads, and return its result."""
-        self.display.phase(name, units, unit=unit)
-        outcomes = self.engine.run(
-            self.factory,
-            [Job(name, payload)],
-            lambda _, done, total: self.display.update(done),
-            workers=1,
-            threads=self.study.execution.training_threads,
-        )
-        (outcome,) = list(outcomes)
-        if outcome.error is not None:
-            raise StudyFailedError(f"{name} failed: {outcome.error}")
-        self.display.finish()
-        return outcome.result
-
-    def _model_stage(self, role: str, kind: str, folder: Path, settings: Any) -> None:
+    def _model_stage(self, role: str, kind: str, settings: Any) -> None:
         """Make a model unless it exists, and see that MLflow knows its run and its version."""
-        training = settings.finetuning if kind == "pruned" else settings
-        if not folder.exists():
-            self._stage(f"{kind} model", {"job": role}, training.steps, "steps")
-        config, measured = read_config(folder), self._measured(kind)
+        folder = self.stages.model(kind)
+        config, measured = read_config(folder), self.stages.measured(kind)
         made = config["facts"]
         costs = {**made["costs"], **measured["costs"]}
         self.facts[kind] = {"properties": measured["properties"], "costs": costs}
@@ -260,18 +240,6 @@ class Session:
         preview = self.folders.previews / f"{kind}.png"
         if preview.exists():
             self.tracker.log_image(f"images/{kind} model.png", preview)
-
-    def _measured(self, kind: str) -> dict[str, Any]:
-        """Return a model's own properties, measured once for each table as coalitions are."""
-        path = self.folders.table / f"{kind}.json"
-        if not path.exists():
-            payload = {"job": "measure", "model": kind}
-            samples = self.study.sampling.samples
-            result = self._stage(f"{kind} samples", payload, samples, "images")
-            with whole_file(path) as partial:
-                partial.write_text(json.dumps(result), "utf-8")
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return found
 
     def table_of(self, evaluations: Sequence[Evaluation]) -> UtilityTable:
         """Return oriented utilities of some evaluations, with the stated baseline."""

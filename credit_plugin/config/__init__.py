@@ -28,6 +28,7 @@ from credit_plugin.config.models import (
 )
 from credit_plugin.config.operation import CompensationSettings, ExecutionSettings
 from credit_plugin.config.study import Study, fingerprint
+from credit_plugin.config.tuning import SearchRange, TuningSettings
 
 __all__ = [
     "DEFAULT_PRESET",
@@ -43,9 +44,11 @@ __all__ = [
     "PropertySettings",
     "PruningSettings",
     "SamplingSettings",
+    "SearchRange",
     "Settings",
     "Study",
     "TrainingSettings",
+    "TuningSettings",
     "ValuesSettings",
     "dump_study",
     "fingerprint",

@@ -15,6 +15,9 @@ from credit_plugin.errors import InputError
 
 DEFAULT_PRESET = "designers"
 
+ALTERNATIVES = ("float", "str", "range", "choices")
+"""What pydantic adds to a field's name to say as which of several types it was read."""
+
 
 def preset_names() -> list[str]:
     """Return the names of the presets that ship with the package."""
@@ -102,7 +105,7 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def _explain(error: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in error["loc"] if part not in ("float", "str"))
+    where = ".".join(str(part) for part in error["loc"] if part not in ALTERNATIVES)
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown setting{_suggest(str(error['loc'][-1]), _siblings(error['loc']))}"
     message = error["msg"].removeprefix("Value error, ")

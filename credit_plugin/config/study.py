@@ -16,6 +16,7 @@ from credit_plugin.config.models import (
     SamplingSettings,
 )
 from credit_plugin.config.operation import CompensationSettings, ExecutionSettings
+from credit_plugin.config.tuning import TuningSettings
 
 
 class Study(Settings):
@@ -37,6 +38,7 @@ class Study(Settings):
     game: GameSettings = GameSettings()
     values: ValuesSettings = ValuesSettings()
     fidelity: FidelitySettings = FidelitySettings()
+    tuning: TuningSettings = TuningSettings()
     execution: ExecutionSettings = ExecutionSettings()
     compensation: CompensationSettings = CompensationSettings()
 

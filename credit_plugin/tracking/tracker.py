@@ -74,6 +74,7 @@ class StudyTracker:
         memory: Path,
         tracking_uri: str | None = None,
         experiment: str | None = None,
+        role: str = "study",
     ) -> "StudyTracker":
         """Open the store and the study's run.
 
@@ -83,10 +84,12 @@ class StudyTracker:
             memory: File that remembers the study's run for each tracking URI.
             tracking_uri: MLflow's own default if left out.
             experiment: MLflow's own default if left out.
+            role: ``study``, or ``tuning`` for a search over its settings.
         """
         client, chosen = open_store(tracking_uri, experiment)
-        tags = {"credit.study": study.name, "credit.role": "study"}
-        parent = find_parent(client, chosen.experiment_id, study.name, memory, tags)
+        tags = {"credit.study": study.name, "credit.role": role}
+        name = study.name if role == "study" else f"{study.name} {role}"
+        parent = find_parent(client, chosen.experiment_id, name, memory, tags)
         tracker = cls(client, study, chosen.experiment_id, parent)
         tracker._log_settings(parent, _flat(study.model_dump(mode="json"), "study/"))
         inputs = client.get_run(parent).inputs
@@ -130,6 +133,25 @@ class StudyTracker:
         self._end(run_id, numbers, "FINISHED", finished)
         self._children[key] = (run_id, "FINISHED")
         return run_id
+
+    def open_trial(self, number: int, study: Study, params: Mapping[str, Any]) -> "StudyTracker":
+        """Return the tracker of a trial, whose run is nested here and whose coalitions are there.
+
+        Args:
+            number: Of the trial.
+            study: Its settings.
+            params: Those that were searched.
+        """
+        key, tags = f"trial {number}", {"credit.study": study.name, "credit.role": "trial"}
+        known = self._children.get(key)
+        if known is None:
+            run_id = self._create(key, {**tags, "credit.stage": key}, time.time())
+        else:
+            run_id = known[0]
+            self.client.update_run(run_id, status="RUNNING")
+        self._children[key] = (run_id, "RUNNING")
+        self._log_settings(run_id, params)
+        return StudyTracker(self.client, study, self.experiment_id, run_id)
 
     def log_evaluation(
         self,
@@ -256,6 +278,10 @@ class StudyTracker:
         """Log a figure as an artifact of the study's run."""
         self.client.log_figure(self.parent_run_id, figure, artifact)
 
+    def log_artifact(self, path: Path, artifact_path: str | None = None) -> None:
+        """Log a file as an artifact of the study's run."""
+        self.client.log_artifact(self.parent_run_id, str(path), artifact_path)
+
     def log_artifacts(self, folder: Path, artifact_path: str | None = None) -> None:
         """Log every file of a folder as an artifact of the study's run."""
         self.client.log_artifacts(self.parent_run_id, str(folder), artifact_path)
@@ -295,6 +321,14 @@ class StudyTracker:
         return self.registry.publish_values(
             folder, self.parent_run_id, content, [m for m in (full, pruned) if m is not None]
         )
+
+    def tag(self, tags: Mapping[str, str], model: PublishedModel | None = None) -> None:
+        """Tag the run, or a registered version."""
+        for key, value in tags.items():
+            if model is None:
+                self.client.set_tag(self.parent_run_id, key, value[:LONGEST_TAG])
+            else:
+                self.client.set_model_version_tag(model.name, model.version, key, value)
 
     def describe(
         self, markdown: str, artifacts: Mapping[str, str] | None = None, ascending: bool = False

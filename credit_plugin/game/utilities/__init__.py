@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from credit_plugin.config import Study, TrainingSettings
 from credit_plugin.diffusion.sampling import sample_images
@@ -75,17 +76,20 @@ class TrainedUtility(ABC):
         sampling_share = max(1, settings.steps // 3)
         total = settings.steps + sampling_share
         clock = Stopwatch()
-        losses = {}
+        losses, reused = {}, 0.0
         if "1" in bits:
             model = self.start(bench, seed)
             examples = bench.examples(from_bits(bits))
             result = Trainer(bench.task, model, settings, seed).run(
-                examples, lambda done, _: report(done, total)
+                examples,
+                lambda done, _: report(done, total),
+                beginnings=bench.beginnings_of(settings, *self._start_names(bench), scope, bits),
             )
+            reused = result.reused
             losses = {"first": result.losses[0][1], "final": result.losses[-1][1]}
         else:
             model = self.untrained(bench, seed)
-        clock.lap("training")
+        clock.lap("training", reused)
         images = sample_images(
             bench.task,
             model,
@@ -99,6 +103,33 @@ class TrainedUtility(ABC):
         clock.lap("measuring")
         return {"properties": properties, "losses": losses, "costs": clock.seconds}
 
+    def flops(self, bench: Workbench) -> dict[str, float]:
+        """Return the floating-point operations of one coalition, by phase.
+
+        All of what PyTorch multiplies and convolves is counted, not element-wise work. The counts
+        do not depend on the coalition or the machine.
+        """
+        study, settings = bench.study, self.training(bench.study)
+        model = self.start(bench, study.seed)
+        everybody = from_bits("1" * bench.dataset.n_contributors)
+        examples = bench.examples(everybody)[: settings.batch_size]
+        one_step = settings.model_copy(update={"steps": 1, "warmup_steps": 0})
+        with FlopCounterMode(display=False) as training:
+            Trainer(bench.task, model, one_step, study.seed).run(examples)
+        with FlopCounterMode(display=False) as sampling:
+            images = sample_images(bench.task, model, bench.noise(0), study.sampling)
+        with FlopCounterMode(display=False) as measuring:
+            bench.measure(images)
+        return {
+            "training": float(training.get_total_flops()) * settings.steps,
+            "sampling": float(sampling.get_total_flops()),
+            "measuring": float(measuring.get_total_flops()),
+        }
+
+    def _start_names(self, bench: Workbench) -> tuple[str, ...]:
+        """Return what identifies the networks that fine-tunings begin with."""
+        return (type(self).__name__, *(getattr(bench.folders, kind).name for kind in self.needs))
+
 
 class Stopwatch:
     """Wall seconds of consecutive pieces of work."""
@@ -107,10 +138,10 @@ class Stopwatch:
         self.seconds: dict[str, float] = {}
         self._last = time.monotonic()
 
-    def lap(self, name: str) -> None:
-        """Charge the time since the last lap to ``name``."""
+    def lap(self, name: str, reused: float = 0.0) -> None:
+        """Charge the time since the last lap to ``name``, and what it would have been beside."""
         now = time.monotonic()
-        self.seconds[name] = now - self._last
+        self.seconds[name] = now - self._last + reused
         self._last = now
 
 

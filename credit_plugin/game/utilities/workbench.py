@@ -8,9 +8,10 @@ import numpy as np
 from PIL import Image
 from torch import Tensor, nn
 
-from credit_plugin.config import Study
+from credit_plugin.config import Study, TrainingSettings
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.contributors.snapshot import load_snapshot
+from credit_plugin.diffusion.beginnings import Beginnings, BeginningStore
 from credit_plugin.diffusion.pruning import rebuild, reset_parameters
 from credit_plugin.diffusion.storage import LoadedModel, load_model_folder
 from credit_plugin.diffusion.tasks import DiffusionTask, create_task
@@ -29,10 +30,18 @@ class Workbench:
         study: The settings.
         folders: Where data, models and references are.
         device: ``cpu`` or ``cuda:i``.
+        beginnings: Where fine-tunings that begin alike share what they have in common.
     """
 
-    def __init__(self, study: Study, folders: StudyFolders, device: str) -> None:
+    def __init__(
+        self,
+        study: Study,
+        folders: StudyFolders,
+        device: str,
+        beginnings: BeginningStore | None = None,
+    ) -> None:
         self.study, self.folders, self.device = study, folders, device
+        self.beginnings = beginnings
         self.noise: Callable[[int], Tensor] = lru_cache(maxsize=2)(self._noise)
 
     @cached_property
@@ -64,6 +73,10 @@ class Workbench:
     def properties(self) -> PropertySuite:
         """The study's properties with their references."""
         return load_suite(self.study.properties, self.folders.reference, self.device)
+
+    def beginnings_of(self, settings: TrainingSettings, *start: str) -> Beginnings | None:
+        """Return what a run shares with those that begin alike, if anything is shared."""
+        return self.beginnings.of(settings, *start) if self.beginnings else None
 
     def examples(self, coalition: np.ndarray) -> Tensor:
         """Return the training examples of a coalition (bool [n])."""

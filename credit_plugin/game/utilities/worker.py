@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from credit_plugin.config import Study, TrainingSettings
+from credit_plugin.diffusion.beginnings import Beginnings, BeginningStore
 from credit_plugin.diffusion.pruning import prune
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.storage import LoadedModel, save_model_folder
@@ -29,14 +30,16 @@ class WorkerFactory:
     Attributes:
         study: The settings.
         folders: Where the study keeps its data and models.
+        beginnings: Where fine-tunings that begin alike share what they have in common.
     """
 
     study: Study
     folders: StudyFolders
+    beginnings: BeginningStore | None = None
 
     def __call__(self, device: str) -> Callable[[Mapping[str, Any], Report], Any]:
         """Return a runner with a workbench of its own on ``device``."""
-        bench = Workbench(self.study, self.folders, device)
+        bench = Workbench(self.study, self.folders, device, self.beginnings)
 
         def run(payload: Mapping[str, Any], report: Report) -> Any:
             return JOBS[payload["job"]](bench, payload, report)
@@ -62,7 +65,7 @@ def _train(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict
     study = bench.study
     seed = derive_seed(study.seed, "full", "training")
     loaded = LoadedModel(bench.task, bench.untrained(seed), study.sampling)
-    return _fit(bench, loaded, study.diffusion.training, bench.folders.full, seed, report)
+    return _fit(bench, loaded, study.diffusion.training, bench.folders.full, seed, report, None)
 
 
 def _prune(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -72,7 +75,9 @@ def _prune(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict
     history = prune(bench.task, model, method, ratio, bench.all_examples, seed)
     loaded = LoadedModel(bench.task, model, study.sampling, history)
     seed = derive_seed(study.seed, "pruned", "training")
-    return _fit(bench, loaded, study.pruning.finetuning, bench.folders.pruned, seed, report)
+    recovery = study.pruning.finetuning
+    alike = bench.beginnings_of(recovery, bench.folders.full.name, "pruned", method, str(ratio))
+    return _fit(bench, loaded, recovery, bench.folders.pruned, seed, report, alike)
 
 
 def _fit(
@@ -82,14 +87,19 @@ def _fit(
     folder: Path,
     seed: int,
     report: Report,
+    beginnings: Beginnings | None,
 ) -> dict[str, Any]:
     """Train a model on everybody's data, with checkpoints, and save it to ``folder``."""
     checkpoint = folder.with_suffix(".checkpoint")
     trainer = Trainer(bench.task, loaded.model, settings, seed)
     every = bench.study.execution.checkpoint_seconds
-    result = trainer.run(bench.all_examples, report, checkpoint, every)
-    costs = {"training": result.seconds}
-    loaded.facts = {"losses": result.losses, "costs": costs, "finished": time.time()}
+    result = trainer.run(bench.all_examples, report, checkpoint, every, beginnings)
+    loaded.facts = {
+        "losses": result.losses,
+        "costs": {"training": result.seconds},
+        "reused": result.reused,
+        "finished": time.time(),
+    }
     save_model_folder(loaded, folder)
     checkpoint.unlink(missing_ok=True)
     return loaded.facts
@@ -110,10 +120,15 @@ def _evaluate(bench: Workbench, payload: Mapping[str, Any], report: Report) -> d
     return get_utility(bench.study.game.utility).evaluate(bench, payload, report)
 
 
+def _flops(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    return get_utility(bench.study.game.utility).flops(bench)
+
+
 JOBS: dict[str, Callable[[Workbench, Mapping[str, Any], Report], dict[str, Any]]] = {
     "reference": _reference,
     "train": _train,
     "prune": _prune,
     "measure": _measure,
     "evaluate": _evaluate,
+    "flops": _flops,
 }

@@ -1,0 +1,142 @@
+"""What a search found: plain numbers, kept as JSON, and one table for people."""
+
+import builtins
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from credit_plugin.config import TuningSettings
+from credit_plugin.jsonable import jsonable
+from credit_plugin.tuning.selection import complete_trials, pareto_front
+from credit_plugin.tuning.trial import HeldOut, Trial
+from credit_plugin.written import whole_file
+
+RECORD, TABLE, CHOSEN = "tuning.json", "tuning.csv", "tuned.yaml"
+
+
+@dataclass(frozen=True, eq=False)
+class TuningResult:
+    """Everything that a search found.
+
+    Attributes:
+        study: Name of the study.
+        property: The headline, whose v is compared.
+        settings: Of the search.
+        trials: All finished trials, by number.
+        chosen: Number of the chosen one.
+        held_out: What held-out coalitions say, of the chosen and of the study's own settings, by
+            the number of the trial.
+        importances: By objective how much each setting matters, shares that sum to 1.
+        size: Members of each reference coalition.
+        coalitions: How many reference coalitions trials were scored on.
+        kept_back: How many were held out.
+        whole_study: Evaluations of a whole study, for comparison.
+        reference_seconds: Work in the retrainings.
+    """
+
+    study: str
+    property: str
+    settings: TuningSettings
+    trials: tuple[Trial, ...]
+    chosen: int
+    held_out: Mapping[int, HeldOut]
+    importances: Mapping[str, Mapping[str, float]]
+    size: int
+    coalitions: int
+    kept_back: int
+    whole_study: int
+    reference_seconds: float
+
+    def trial(self, number: int) -> Trial:
+        """Return the trial ``number``."""
+        return next(trial for trial in self.trials if trial.number == number)
+
+    @builtins.property  # a field has this name
+    def own(self) -> Trial | None:
+        """The trial of the study's own settings, if it was evaluated whole."""
+        return next((t for t in complete_trials(self.trials) if t.number == 0), None)
+
+    @builtins.property
+    def front(self) -> list[Trial]:
+        """The Pareto front, the cheapest first."""
+        return pareto_front(self.trials, self.settings.cost)
+
+    @builtins.property
+    def spent(self) -> float:
+        """Seconds of work in all trials, summed over workers."""
+        return sum(trial.spent for trial in self.trials)
+
+    @builtins.property
+    def alone(self) -> float:
+        """What they would have been if no trial had used what another had made."""
+        return sum(trial.alone for trial in self.trials)
+
+    @builtins.property
+    def whole_studies(self) -> float:
+        """What a whole study of each complete trial would have been."""
+        return sum(
+            trial.alone + trial.seconds * (self.whole_study - len(trial.said))
+            for trial in complete_trials(self.trials)
+        )
+
+    def metrics(self) -> dict[str, float]:
+        """Return the numbers that MLflow shows, by their names there."""
+        best = self.trial(self.chosen)
+        named = {
+            "tuning/fidelity": best.fidelity,
+            "tuning/cost_seconds": best.seconds,
+            "tuning/cost_flops": best.flops,
+            "tuning/trials": float(len(self.trials)),
+            "tuning/spent_seconds": self.spent,
+        }
+        if self.chosen in self.held_out:
+            named["tuning/held_out_fidelity"] = self.held_out[self.chosen].fidelity
+        if self.own is not None:
+            named["tuning/own/fidelity"] = self.own.fidelity
+            named["tuning/own/cost_seconds"] = self.own.seconds
+            named["tuning/own/cost_flops"] = self.own.flops
+            if 0 in self.held_out:
+                named["tuning/own/held_out_fidelity"] = self.held_out[0].fidelity
+        return named
+
+    def save(self, folder: Path) -> None:
+        """Write both files to ``folder``, each complete or not at all."""
+        plain = {**asdict(self), "settings": self.settings.model_dump(mode="json")}
+        record = json.dumps(jsonable(plain), indent=1, ensure_ascii=False, allow_nan=False)
+        with whole_file(folder / RECORD) as partial:
+            partial.write_text(record, "utf-8")
+        rows = self.rows()
+        with (
+            whole_file(folder / TABLE) as partial,
+            partial.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row for each trial."""
+        front = {trial.number for trial in self.front}
+        names = sorted({name for trial in self.trials for name in trial.parameters})
+        return [
+            {
+                "trial": t.number,
+                "state": t.state,
+                "fidelity": _cell(t.fidelity),
+                "standard_error": _cell(t.error),
+                "seconds": _cell(t.seconds),
+                "flops": _cell(t.flops),
+                "front": int(t.number in front),
+                "chosen": int(t.number == self.chosen),
+                **{name: t.parameters.get(name, "") for name in names},
+                "reason": t.reason,
+            }
+            for t in self.trials
+        ]
+
+
+def _cell(number: float) -> float | str:
+    return number if number == number else ""

@@ -1,0 +1,79 @@
+"""Running a search: opens the engine, the study's folders and MLflow around it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from credit_plugin.config import Study
+from credit_plugin.contributors.snapshot import save_snapshot
+from credit_plugin.contributors.sources import load_contributors
+from credit_plugin.execution.engine import create_engine
+from credit_plugin.folders import StudyFolders
+from credit_plugin.progress import ProgressDisplay
+from credit_plugin.study import DEFAULT_WORKDIR, check_study
+
+if TYPE_CHECKING:
+    from credit_plugin.tuning.result import TuningResult
+
+
+def run_tuning(
+    study: Study,
+    *,
+    workdir: Path = DEFAULT_WORKDIR,
+    tracking_uri: str | None = None,
+    experiment: str | None = None,
+    display: ProgressDisplay | None = None,
+) -> "tuple[TuningResult | None, Path]":
+    """Search for the settings of pruning and fine-tuning that follow retraining at least cost.
+
+    Args:
+        study: The settings, from :func:`credit_plugin.load_study`.
+        workdir: Folder for checkpoints, models, ledgers and trials.
+        tracking_uri: MLflow tracking URI; MLflow's own default otherwise.
+        experiment: MLflow experiment name; MLflow's own default otherwise.
+        display: Shows progress; a new one on standard error otherwise.
+
+    Returns:
+        What was found, or None if other processes are still at trials, and the search's folder.
+
+    Raises:
+        InputError: If settings or data cannot be used; nothing has been started then.
+        StudyFailedError: If the reference or every trial failed.
+
+    Scripts that call this need ``if __name__ == "__main__":``, because workers are processes.
+    """
+    with create_engine(study.execution) as engine, display or ProgressDisplay() as shown:
+        engine.warm_up()
+        from credit_plugin.tracking.tracker import StudyTracker
+        from credit_plugin.tuning.reference import reference_coalitions
+        from credit_plugin.tuning.search import search_space
+        from credit_plugin.tuning.storage import make_sampler
+        from credit_plugin.tuning.tuner import Tuner, tuning_folder
+
+        dataset = load_contributors(study.data, study.seed)
+        folders = StudyFolders(workdir.resolve(), study, dataset.digest())
+        check_study(study, dataset)
+        search_space(study)
+        make_sampler(study.tuning, 0)
+        reference_coalitions(study, dataset.n_contributors)
+        folder = tuning_folder(folders)
+        folders.base.mkdir(parents=True, exist_ok=True)
+        tracker = StudyTracker.start(
+            study, dataset, folder / "tracking.json", tracking_uri, experiment, role="tuning"
+        )
+        status = "FAILED"
+        try:
+            tuner = Tuner(study, dataset, folders, engine, tracker, shown)
+            # what all processes share is made by one of them while the others wait
+            with FileLock(folders.base / "lock"):
+                save_snapshot(dataset, folders.data)
+                tuner.prepare()
+            result = tuner.run()
+            status = "FINISHED" if result is not None else "RUNNING"
+            return result, folder
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            tracker.finish(status)

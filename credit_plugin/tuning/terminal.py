@@ -1,0 +1,54 @@
+"""What the terminal says of a search: the front, the choice, and what to do with it."""
+
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from credit_plugin.compensation.wording import fixed
+from credit_plugin.tuning.result import CHOSEN, TuningResult
+from credit_plugin.tuning.wording import changes, findings, flops_words, short
+
+LOG_WIDTH = 160
+
+
+def print_tuning(result: TuningResult, folder: Path, console: Console) -> None:
+    """Print the Pareto front, what was chosen and why, and the next command."""
+    wide = console
+    if not console.is_terminal:  # a log has no width
+        width = max(console.width, LOG_WIDTH)
+        wide = Console(file=console.file, width=width, highlight=False, soft_wrap=True)
+    wide.print(front_table(result))
+    for sentence in findings(result):
+        console.print(sentence, markup=False)
+    for name, (old, new) in changes(result).items():
+        console.print(f"  {name}: {short(old)} becomes {short(new)}", markup=False)
+    console.print(f"use it: credit run --config {folder / CHOSEN}", markup=False)
+
+
+def front_table(result: TuningResult) -> Table:
+    """Return the trials of the Pareto front, the cheapest first, and the study's own settings."""
+    table = Table(
+        title=f"{result.study}: the least cost for each fidelity to retraining", box=SIMPLE_HEAD
+    )
+    table.add_column("trial", no_wrap=True)
+    for name in ("fidelity", "standard\nerror", "seconds", "operations"):
+        table.add_column(name, justify="right", no_wrap=True)
+    names = list(result.trials[0].parameters)
+    for name in names:
+        table.add_column(name.replace(".", "\n"), justify="right", no_wrap=True)
+    own = [result.own] if result.own is not None and result.own not in result.front else []
+    for trial in (*result.front, *own):
+        mark = ", chosen" if trial.number == result.chosen else ""
+        mark += ", the study's own" if trial.number == 0 else ""
+        table.add_row(
+            f"{trial.number}{mark}",
+            fixed(trial.fidelity, 2),
+            fixed(trial.error, 2),
+            f"{trial.seconds:.2f}",
+            flops_words(trial.flops),
+            *(short(trial.parameters[name]) for name in names),
+            style="bold" if trial.number == result.chosen else "",
+        )
+    return table

@@ -1,0 +1,254 @@
+"""The search: reference, trials, choice, check on held-out coalitions, and what is written.
+
+The loop asks Optuna for settings, tries them and tells it what became of them. Everything that
+trials leave behind lies in folders and ledgers addressed by settings, so a search that was killed
+goes on with the trial that it was at, and other processes may take trials from the same storage.
+"""
+
+import shutil
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from credit_plugin.config import Study, fingerprint
+from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.diffusion.beginnings import BeginningStore
+from credit_plugin.errors import StudyFailedError
+from credit_plugin.execution.engine import Engine
+from credit_plugin.folders import StudyFolders
+from credit_plugin.game.plan import plan_evaluations
+from credit_plugin.games import RETRAINING, Games, study_with
+from credit_plugin.progress import ProgressDisplay
+from credit_plugin.session import Session
+from credit_plugin.tuning.attempt import Attempt, Workshop
+from credit_plugin.tuning.figures import tuning_figures
+from credit_plugin.tuning.progress import TrialDisplay
+from credit_plugin.tuning.reference import reference_coalitions
+from credit_plugin.tuning.result import CHOSEN, RECORD, TABLE, TuningResult
+from credit_plugin.tuning.scores import clearly_worse, fidelity
+from credit_plugin.tuning.search import (
+    Parameters,
+    apply,
+    own_parameters,
+    possible_runs,
+    search_space,
+)
+from credit_plugin.tuning.selection import choose, complete_trials
+from credit_plugin.tuning.storage import Search, journal_of
+from credit_plugin.tuning.trial import COMPLETE, FAILED, STOPPED, HeldOut, Trial
+from credit_plugin.tuning.wording import description, study_file, version_tags
+from credit_plugin.written import whole_file
+
+if TYPE_CHECKING:
+    from credit_plugin.tracking.tracker import StudyTracker
+
+STATUS = {COMPLETE: "FINISHED", STOPPED: "KILLED", FAILED: "FAILED"}
+"""How a trial's run ends in MLflow."""
+
+UNSEARCHED = {"trials", "storage", "keep_beginnings", "rule", "within"}
+"""Settings of a search that may change while it goes on."""
+
+
+def tuning_folder(folders: StudyFolders) -> Path:
+    """Return the folder of a search; another search over the same study has another one."""
+    study = folders.study
+    digits = fingerprint(
+        folders.table_hash,
+        StudyFolders(folders.root, study_with(study, RETRAINING), folders.digest).table_hash,
+        study.properties.headline,
+        study.tuning.model_dump(mode="json", exclude=UNSEARCHED),
+    )
+    return folders.base / f"tuning-{digits}"
+
+
+class Tuner:
+    """One search over the settings of one study.
+
+    Args:
+        study: The settings.
+        dataset: Whose images.
+        folders: Of the study.
+        engine: Runs jobs.
+        tracker: Writes to the tuning run.
+        display: Shows progress.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        dataset: ContributorDataset,
+        folders: StudyFolders,
+        engine: Engine,
+        tracker: "StudyTracker",
+        display: ProgressDisplay,
+    ) -> None:
+        self.study, self.dataset, self.folders = study, dataset, folders
+        self.engine, self.tracker, self.display = engine, tracker, display
+        self.settings, self.headline = study.tuning, study.properties.headline
+        self.space = search_space(study)
+        self.coalitions = reference_coalitions(study, dataset.n_contributors)
+        self.folder = tuning_folder(folders)
+        self.session = Session(study, dataset, folders, engine, tracker, display)
+        runs = possible_runs(study, self.space)
+        self.beginnings = BeginningStore.for_lengths(self.folder / "beginnings", runs)
+        self.shown = TrialDisplay(display, len(self.coalitions.tuning))
+        self.shop = Workshop(folders, engine, self.shown, self.beginnings)
+
+    def prepare(self) -> None:
+        """Make the full model and retrain the reference coalitions, unless they exist."""
+        self.session.train()
+        games = Games(self.study, self.folders, self.engine, self.tracker, self.display)
+        evaluator = games.evaluator(RETRAINING)
+        plan = self.coalitions.plan(self.settings.seeds)
+        evaluator.run(plan, "retrainings")
+        lost = evaluator.lost(plan)
+        if lost:
+            raise StudyFailedError(f"a reference coalition could not be retrained: {lost[0]}")
+        found = evaluator.found(plan)
+        self.reference_seconds = sum(sum(e.costs.values()) for e in found)
+        direction = self.session.directions[self.headline]
+        self.retrained: dict[str, list[float]] = {}
+        for e in found:
+            own = self.retrained.setdefault(e.coalition, [])
+            own.append(direction * e.properties[self.headline])
+
+    def run(self) -> TuningResult | None:
+        """Try what is left to try; return what was found, or None if others still try."""
+        name = f"{self.study.name}-{self.folder.name}"
+        with Search(self.study, self.space, self.folder, name) as search:
+            self._try_all(search)
+            if search.others():
+                return None
+            return self._conclude(search)
+
+    def _try_all(self, search: Search) -> None:
+        own, total = own_parameters(self.study, self.space), self.settings.trials
+        self.display.phase("trials", total, len(search.trials()), "trials")
+        while (asked := search.ask(own)) is not None:
+            self.shown.done = len(search.trials())
+            self.shown.beat = partial(search.seen, asked)
+            trial = self._try(Trial(asked.number, asked.params, COMPLETE), search)
+            search.tell(asked, trial)
+            self.display.update(len(search.trials()))
+        self.display.finish()
+
+    def _try(self, trial: Trial, search: Search) -> Trial:
+        """Make one trial, and tell MLflow."""
+        study = apply(self.study, trial.parameters)
+        tracker = self.tracker.open_trial(trial.number, study, trial.parameters)
+        attempt, rivals = Attempt(study, self.shop, tracker), complete_trials(search.trials())
+        trial = attempt.run(
+            replace(trial, run_id=tracker.parent_run_id),
+            self.coalitions.tuning,
+            self.settings.judge_after,
+            lambda begun: self._why_stop(begun, rivals),
+        )
+        if trial.state == COMPLETE:
+            found = self._fidelity(trial.said, self.coalitions.tuning)
+            trial = replace(trial, fidelity=found.value, error=found.error)
+            limit = self.settings.cost_limit
+            if limit is not None and trial.cost(self.settings.cost) > limit:
+                trial = replace(trial, state=STOPPED, reason="costs more than tuning.cost_limit")
+        self._log(tracker, trial)
+        return trial
+
+    def _why_stop(self, begun: Trial, rivals: list[Trial]) -> str:
+        """Return why a trial should not go on; the study's own settings always do."""
+        if begun.number == 0:
+            return ""
+        limit, unit = self.settings.cost_limit, self.settings.cost
+        if limit is not None and begun.cost(unit) > limit:
+            return "costs more than tuning.cost_limit"
+        count = len(begun.said)
+        exact = self._exact(self.coalitions.tuning[:count])
+        for rival in rivals:
+            if limit is None and rival.cost(unit) > begun.cost(unit):
+                continue
+            said, better = np.array(begun.said), np.array(rival.said[:count])
+            if clearly_worse(said, better, exact, self.settings.fidelity, self.study.seed):
+                return f"clearly worse than trial {rival.number}, which costs no more"
+        return ""
+
+    def _fidelity(self, said: tuple[float, ...], coalitions: tuple[str, ...]) -> Any:
+        return fidelity(
+            np.array(said), self._exact(coalitions), self.settings.fidelity, self.study.seed
+        )
+
+    def _exact(self, coalitions: tuple[str, ...]) -> np.ndarray:
+        """Return retrained utilities, float [m, s]."""
+        return np.array([self.retrained[bits][: self.settings.seeds] for bits in coalitions])
+
+    def _log(self, tracker: "StudyTracker", trial: Trial) -> None:
+        named = {
+            "fidelity": trial.fidelity,
+            "fidelity_error": trial.error,
+            "cost/seconds": trial.seconds,
+            "cost/flops": trial.flops,
+            "spent/seconds": trial.spent,
+            "alone/seconds": trial.alone,
+        }
+        tracker.log_metrics({key: value for key, value in named.items() if value == value})
+        tracker.tag({"credit.state": trial.state, "credit.reason": trial.reason})
+        tracker.finish(STATUS[trial.state])
+
+    def _conclude(self, search: Search) -> TuningResult:
+        self.shown.close()
+        trials = search.trials()
+        chosen = choose(trials, self.settings)
+        compared = [t for t in complete_trials(trials) if t.number in (0, chosen.number)]
+        result = TuningResult(
+            study=self.study.name,
+            property=self.headline,
+            settings=self.settings,
+            trials=tuple(trials),
+            chosen=chosen.number,
+            held_out={trial.number: self._check(trial) for trial in compared},
+            importances=search.importances(),
+            size=self.coalitions.size,
+            coalitions=len(self.coalitions.tuning),
+            kept_back=len(self.coalitions.held_out),
+            whole_study=len(
+                plan_evaluations(self.dataset.n_contributors, self.study.game, self.study.seed)
+            ),
+            reference_seconds=self.reference_seconds,
+        )
+        self._publish(result, chosen.parameters)
+        if not self.settings.keep_beginnings:
+            shutil.rmtree(self.beginnings.root, ignore_errors=True)
+        return result
+
+    def _check(self, trial: Trial) -> HeldOut:
+        """Return what the coalitions say that no trial has seen."""
+        study = apply(self.study, trial.parameters)
+        tracker = self.tracker.open_trial(trial.number, study, trial.parameters)
+        said = Attempt(study, self.shop, tracker).said(self.coalitions.held_out)
+        found = self._fidelity(said, self.coalitions.held_out)
+        tracker.log_metrics({"held_out_fidelity": found.value, "held_out_error": found.error})
+        tracker.finish(STATUS[trial.state])
+        return HeldOut(trial.number, said, found.value, found.error, found.low, found.high)
+
+    def _publish(self, result: TuningResult, parameters: Parameters) -> None:
+        """Write what was found, register the chosen pruned model, and tell MLflow."""
+        chosen = apply(self.study, parameters)
+        result.save(self.folder)
+        with whole_file(self.folder / CHOSEN) as partial:
+            partial.write_text(study_file(chosen, result), "utf-8")
+        journal = journal_of(self.settings, self.folder)
+        files = [self.folder / name for name in (RECORD, TABLE, CHOSEN)]
+        for path in (*files, *([journal] if journal else [])):
+            self.tracker.log_artifact(path, "tuning")
+        for name, figure in tuning_figures(result).items():
+            self.tracker.log_figure(figure, f"tuning/{name}.png")
+        self.tracker.log_metrics(result.metrics())
+        folders = StudyFolders(self.folders.root, chosen, self.folders.digest)
+        session = Session(chosen, self.dataset, folders, self.engine, self.tracker, self.shown)
+        session.train()
+        session.prune()
+        if "pruned" in session.published:
+            self.tracker.tag(
+                version_tags(result, self.tracker.parent_run_id), session.published["pruned"]
+            )
+        self.tracker.tag({"mlflow.note.content": description(result)})
