@@ -350,10 +350,17 @@ class StudyTracker:
         links = " · ".join(f"[{words}]({page})" for words, page in pages.items())
         self.client.set_tag(run, "mlflow.note.content", f"{markdown}  \nLook at: {links}")
 
-    def close_orphans(self) -> None:
-        """End children that a kill or Ctrl-C left RUNNING and that nothing completed since."""
-        for child in children_of(self.client, self.experiment_id, self.parent_run_id):
+    def close_orphans(self, parent_run_id: str | None = None) -> None:
+        """End children that a kill or Ctrl-C left RUNNING and that nothing completed since.
+
+        Args:
+            parent_run_id: Whose children, and theirs; those of the study's run by default.
+        """
+        parent = parent_run_id or self.parent_run_id
+        for child in children_of(self.client, self.experiment_id, parent):
             if child.info.status == "RUNNING":
+                if child.data.tags.get("credit.role") == "trial":
+                    self.close_orphans(child.info.run_id)
                 self.client.set_terminated(child.info.run_id, "KILLED")
 
     def finish(self, status: str) -> None:

@@ -48,7 +48,7 @@ def run_tuning(
         from credit_plugin.tracking.tracker import StudyTracker
         from credit_plugin.tuning.reference import reference_coalitions
         from credit_plugin.tuning.search import search_space
-        from credit_plugin.tuning.storage import make_sampler
+        from credit_plugin.tuning.storage import check_storage, make_sampler
         from credit_plugin.tuning.tuner import Tuner, tuning_folder
 
         dataset = load_contributors(study.data, study.seed)
@@ -56,6 +56,7 @@ def run_tuning(
         check_study(study, dataset)
         search_space(study)
         make_sampler(study.tuning, 0)
+        check_storage(study.tuning)
         reference_coalitions(study, dataset.n_contributors)
         folder = tuning_folder(folders)
         folders.base.mkdir(parents=True, exist_ok=True)

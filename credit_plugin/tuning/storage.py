@@ -207,13 +207,27 @@ class Search:
         return self.folder / "processes" / f"{process}.lock"
 
 
+def check_storage(settings: TuningSettings) -> None:
+    """Open the database that trials are kept in, if it is one.
+
+    Raises:
+        InputError: If it cannot be opened.
+    """
+    if "://" in settings.storage:
+        _database(settings.storage)
+
+
+def _database(url: str) -> RDBStorage:
+    try:
+        return RDBStorage(url)
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises is about this URL
+        line = str(error).strip().splitlines()[0]
+        raise InputError(f"tuning.storage: cannot be opened: {line}") from None
+
+
 def _storage(settings: TuningSettings, folder: Path) -> BaseStorage:
     if "://" in settings.storage:
-        try:
-            return RDBStorage(settings.storage)
-        except Exception as error:  # noqa: BLE001 - whatever a driver raises is about this URL
-            line = str(error).strip().splitlines()[0]
-            raise InputError(f"tuning.storage: cannot be opened: {line}") from None
+        return _database(settings.storage)
     path = journal_of(settings, folder)
     assert path is not None
     path.parent.mkdir(parents=True, exist_ok=True)

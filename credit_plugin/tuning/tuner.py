@@ -125,6 +125,8 @@ class Tuner:
             return self._conclude(search)
 
     def _try_all(self, search: Search) -> None:
+        if not search.others():
+            self.tracker.close_orphans()
         own, total = own_parameters(self.study, self.space), self.settings.trials
         self.display.phase("trials", total, len(search.trials()), "trials")
         while (asked := search.ask(own)) is not None:
