@@ -25,10 +25,11 @@ from credit_plugin.progress import ProgressDisplay
 from credit_plugin.session import Session
 from credit_plugin.tuning.attempt import Attempt, Workshop
 from credit_plugin.tuning.figures import tuning_figures
+from credit_plugin.tuning.judging import OVER_LIMIT, why_stop
 from credit_plugin.tuning.progress import TrialDisplay
 from credit_plugin.tuning.reference import reference_coalitions
 from credit_plugin.tuning.result import CHOSEN, RECORD, TABLE, TuningResult
-from credit_plugin.tuning.scores import clearly_worse, fidelity
+from credit_plugin.tuning.scores import fidelity
 from credit_plugin.tuning.search import (
     Parameters,
     apply,
@@ -153,26 +154,13 @@ class Tuner:
             trial = replace(trial, fidelity=found.value, error=found.error)
             limit = self.settings.cost_limit
             if limit is not None and trial.cost(self.settings.cost) > limit:
-                trial = replace(trial, state=STOPPED, reason="costs more than tuning.cost_limit")
+                trial = replace(trial, state=STOPPED, reason=OVER_LIMIT)
         self._log(tracker, trial)
         return trial
 
     def _why_stop(self, begun: Trial, rivals: list[Trial]) -> str:
-        """Return why a trial should not go on; the study's own settings always do."""
-        if begun.number == 0:
-            return ""
-        limit, unit = self.settings.cost_limit, self.settings.cost
-        if limit is not None and begun.cost(unit) > limit:
-            return "costs more than tuning.cost_limit"
-        count = len(begun.said)
-        exact = self._exact(self.coalitions.tuning[:count])
-        for rival in rivals:
-            if limit is None and rival.cost(unit) > begun.cost(unit):
-                continue
-            said, better = np.array(begun.said), np.array(rival.said[:count])
-            if clearly_worse(said, better, exact, self.settings.fidelity, self.study.seed):
-                return f"clearly worse than trial {rival.number}, which costs no more"
-        return ""
+        exact = self._exact(self.coalitions.tuning[: len(begun.said)])
+        return why_stop(begun, rivals, exact, self.settings, self.study.seed)
 
     def _fidelity(self, said: tuple[float, ...], coalitions: tuple[str, ...]) -> Any:
         return fidelity(
