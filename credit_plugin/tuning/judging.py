@@ -33,7 +33,7 @@ def why_stop(
         settings: Of the search.
         seed: Of the resamples.
     """
-    if begun.number == 0:
+    if begun.own:
         return ""
     unit, limit = settings.cost, settings.cost_limit
     if limit is not None and begun.cost(unit) > limit:

@@ -7,15 +7,11 @@ rest is held out for the choice.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from credit_plugin.config import FidelitySettings, Study
 from credit_plugin.errors import InputError
 from credit_plugin.evaluating import Plan
-from credit_plugin.fidelity.reference import draw_test_sets, rests_on
+from credit_plugin.fidelity.reference import FEWEST, draw_test_sets, rests_on
 from credit_plugin.game.plan import PlannedEvaluation
-
-FEWEST = 4
 
 
 @dataclass(frozen=True)
@@ -60,11 +56,3 @@ def reference_coalitions(study: Study, n_players: int) -> ReferenceCoalitions:
             "ask for more, or choose another tuning.alpha or tuning.held_out"
         )
     return ReferenceCoalitions(drawn.coalitions[:first], drawn.coalitions[first:], drawn.size)
-
-
-def oriented(
-    found: dict[str, list[float]], coalitions: tuple[str, ...], seeds: int
-) -> np.ndarray | None:
-    """Return utilities by coalition and seed, float [m, s], or None if some are missing."""
-    rows = [found.get(bits, [])[:seeds] for bits in coalitions]
-    return np.array(rows) if all(len(row) == seeds for row in rows) else None

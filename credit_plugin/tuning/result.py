@@ -57,7 +57,7 @@ class TuningResult:
     @builtins.property  # a field has this name
     def own(self) -> Trial | None:
         """The trial of the study's own settings, if it was evaluated whole."""
-        return next((t for t in complete_trials(self.trials) if t.number == 0), None)
+        return next((t for t in complete_trials(self.trials) if t.own), None)
 
     @builtins.property
     def front(self) -> list[Trial]:
@@ -98,8 +98,9 @@ class TuningResult:
             named["tuning/own/fidelity"] = self.own.fidelity
             named["tuning/own/cost_seconds"] = self.own.seconds
             named["tuning/own/cost_flops"] = self.own.flops
-            if 0 in self.held_out:
-                named["tuning/own/held_out_fidelity"] = self.held_out[0].fidelity
+            if self.own.number in self.held_out:
+                found = self.held_out[self.own.number]
+                named["tuning/own/held_out_fidelity"] = found.fidelity
         return named
 
     def save(self, folder: Path) -> None:

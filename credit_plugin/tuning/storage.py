@@ -36,7 +36,7 @@ from credit_plugin.tuning.search import Space
 from credit_plugin.tuning.trial import COMPLETE, FAILED, STOPPED, Trial
 
 JOURNAL = "journal.log"
-RECORD, PROCESS, SEEN = "credit", "process", "seen"
+RECORD, PROCESS, SEEN, OWN = "credit", "process", "seen", "own"
 FEWEST_TO_COMPARE = 5
 """Complete trials without which nothing can be said of what matters."""
 
@@ -134,7 +134,7 @@ class Search:
         if len(begun) >= self.study.tuning.trials:
             return None
         if not counted:
-            self.optuna.enqueue_trial(dict(own))
+            self.optuna.enqueue_trial(dict(own), user_attrs={OWN: True})
         seed = derive_seed(self.study.seed, f"trial {len(begun)}", "sampler of tuning")
         self.optuna.sampler = make_sampler(self.study.tuning, seed)
         trial = self.optuna.ask(dict(self.space))
@@ -191,7 +191,8 @@ class Search:
                 continue
             self.optuna.tell(trial.number, state=TrialState.FAIL)
             if set(trial.params) == set(self.space):
-                self.optuna.enqueue_trial(trial.params)
+                mark = {OWN: True} if trial.user_attrs.get(OWN) else None
+                self.optuna.enqueue_trial(trial.params, user_attrs=mark)
 
     def _runs_elsewhere(self, trial: FrozenTrial) -> bool:
         process = trial.user_attrs.get(PROCESS, "")

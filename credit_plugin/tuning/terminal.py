@@ -41,7 +41,7 @@ def front_table(result: TuningResult) -> Table:
     own = [result.own] if result.own is not None and result.own not in result.front else []
     for trial in (*result.front, *own):
         mark = ", chosen" if trial.number == result.chosen else ""
-        mark += ", the study's own" if trial.number == 0 else ""
+        mark += ", the study's own" if trial.own else ""
         table.add_row(
             f"{trial.number}{mark}",
             fixed(trial.fidelity, 2),

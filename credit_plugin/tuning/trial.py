@@ -17,9 +17,10 @@ class Trial:
     """One choice of settings and what it gave.
 
     Attributes:
-        number: Optuna's, from 0; 0 is the study's own settings.
+        number: Optuna's, from 0.
         parameters: Settings by dotted name.
         state: See the module.
+        own: Whether these are the study's own settings, which are tried first.
         reason: Why it was stopped or failed, or empty.
         said: Oriented v of the tuning coalitions, as many as were evaluated.
         fidelity: Correlation with retraining; nan unless it is complete.
@@ -34,6 +35,7 @@ class Trial:
     number: int
     parameters: Mapping[str, Any]
     state: str
+    own: bool = False
     reason: str = ""
     said: tuple[float, ...] = ()
     fidelity: float = float("nan")

@@ -38,7 +38,7 @@ from credit_plugin.tuning.search import (
     search_space,
 )
 from credit_plugin.tuning.selection import choose, complete_trials
-from credit_plugin.tuning.storage import Search, journal_of
+from credit_plugin.tuning.storage import OWN, Search, journal_of
 from credit_plugin.tuning.trial import COMPLETE, FAILED, STOPPED, HeldOut, Trial
 from credit_plugin.tuning.wording import description, study_file, version_tags
 from credit_plugin.written import whole_file
@@ -133,7 +133,8 @@ class Tuner:
         while (asked := search.ask(own)) is not None:
             self.shown.done = len(search.trials())
             self.shown.beat = partial(search.seen, asked)
-            trial = self._try(Trial(asked.number, asked.params, COMPLETE), search)
+            own_mark = bool(asked.user_attrs.get(OWN))
+            trial = self._try(Trial(asked.number, asked.params, COMPLETE, own_mark), search)
             search.tell(asked, trial)
             self.display.update(len(search.trials()))
         self.display.finish()
@@ -188,7 +189,7 @@ class Tuner:
         self.shown.close()
         trials = search.trials()
         chosen = choose(trials, self.settings)
-        compared = [t for t in complete_trials(trials) if t.number in (0, chosen.number)]
+        compared = [t for t in complete_trials(trials) if t.own or t is chosen]
         result = TuningResult(
             study=self.study.name,
             property=self.headline,

@@ -29,7 +29,8 @@ def short(value: object) -> str:
 
 def changes(result: TuningResult) -> dict[str, tuple[object, object]]:
     """Return by setting the study's own value and the chosen one, where they differ."""
-    own, chosen = result.trials[0].parameters, result.trial(result.chosen).parameters
+    own = next(trial.parameters for trial in result.trials if trial.own)
+    chosen = result.trial(result.chosen).parameters
     return {k: (own.get(k), v) for k, v in chosen.items() if own.get(k) != v}
 
 
@@ -107,15 +108,17 @@ def _held_out(result: TuningResult) -> str:
 def _own(result: TuningResult) -> str:
     own = result.own
     if own is None:
-        return f"The study's own settings could not be evaluated: {result.trials[0].reason}."
+        reason = next(trial.reason for trial in result.trials if trial.own)
+        return f"The study's own settings were not evaluated whole: {reason}."
     if own.number == result.chosen:
         return "These are the study's own settings: nothing that was tried is better for its cost."
     unit = result.settings.cost
     ratio = result.trial(result.chosen).cost(unit) / own.cost(unit)
+    held = result.held_out[own.number].fidelity
     front = "which are on the Pareto front" if own in result.front else "which others dominate"
     return (
         f"The study's own settings, {front}, reach {fixed(own.fidelity, 2)}, and "
-        f"{fixed(result.held_out[0].fidelity, 2)} on the coalitions that no trial has seen, at "
+        f"{fixed(held, 2)} on the coalitions that no trial has seen, at "
         f"{cost_words(own)}; the chosen ones cost {percent(ratio, 0)} of that."
     )
 

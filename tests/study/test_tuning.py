@@ -107,7 +107,7 @@ def test_the_choice_is_a_study_file_and_is_checked_on_what_no_trial_saw(searched
     chosen = load_study(config=folder / "tuned.yaml")
     assert chosen == apply(micro_study(*SEARCH), result.trial(result.chosen).parameters)
     assert Study.model_validate(yaml.safe_load((folder / "tuned.yaml").read_text())) == chosen
-    assert set(result.held_out) == {0, result.chosen}
+    assert set(result.held_out) == {result.own.number, result.chosen}
     for found in result.held_out.values():
         assert len(found.said) == HELD_OUT
         assert -1 <= found.fidelity <= 1

@@ -11,8 +11,8 @@ TRUTH = np.arange(6.0)[:, None] + np.array([0.0, 0.1])
 GOOD, BAD = tuple(TRUTH.mean(1)), (3.0, 1.0, 5.0, 0.0, 4.0, -2.0)
 
 
-def trial(number, said, seconds):
-    return Trial(number, {}, COMPLETE, said=said, seconds=seconds, flops=seconds * 1e9)
+def trial(number, said, seconds, own=False):
+    return Trial(number, {}, COMPLETE, own, said=said, seconds=seconds, flops=seconds * 1e9)
 
 
 def judged(begun, *rivals, **settings):
@@ -34,8 +34,8 @@ def test_a_trial_that_is_better_or_alike_goes_on():
 
 
 def test_the_studys_own_settings_always_go_on():
-    assert judged(trial(0, BAD, 9.0), trial(3, GOOD, 1.0)) == ""
-    assert judged(trial(0, BAD, 9.0), trial(3, GOOD, 1.0), cost_limit=1.0) == ""
+    assert judged(trial(7, BAD, 9.0, own=True), trial(3, GOOD, 1.0)) == ""
+    assert judged(trial(7, BAD, 9.0, own=True), trial(3, GOOD, 1.0), cost_limit=1.0) == ""
 
 
 def test_under_a_limit_cost_is_no_excuse_and_more_than_it_is_too_much():

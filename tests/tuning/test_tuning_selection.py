@@ -101,8 +101,9 @@ def test_nothing_can_be_chosen_from_failures():
 
 
 def test_a_record_gives_the_trial_back():
-    whole = Trial(4, {"a": 1}, STOPPED, "too slow", (0.5, 0.25), seconds=1.5, run_id="abc")
+    whole = Trial(4, {"a": 1}, STOPPED, True, "too slow", (0.5, 0.25), seconds=1.5, run_id="abc")
     again = Trial.from_record(4, {"a": 1}, whole.record())
     assert again.record() == whole.record()
     assert again.said == whole.said
+    assert again.own
     assert again.fidelity != again.fidelity  # nan, which no JSON has

@@ -13,7 +13,7 @@ import pytest
 from credit_plugin.config import load_study
 from credit_plugin.errors import InputError
 from credit_plugin.tuning.search import own_parameters, search_space
-from credit_plugin.tuning.storage import JOURNAL, Search, make_sampler
+from credit_plugin.tuning.storage import JOURNAL, OWN, Search, make_sampler
 from credit_plugin.tuning.trial import COMPLETE, FAILED, STOPPED, Trial
 
 SEARCHED = (
@@ -30,7 +30,8 @@ def toy(*overrides):
 def outcome(asked):
     """A toy: fidelity is highest at ratio 0.4, steps cost; ratios above 0.8 break."""
     ratio, steps = asked.params["pruning.ratio"], asked.params["sampling.steps"]
-    begun = Trial(asked.number, asked.params, COMPLETE, said=(0.1, 0.2), spent=1.0, alone=2.0)
+    own = bool(asked.user_attrs.get(OWN))
+    begun = Trial(asked.number, asked.params, COMPLETE, own, said=(0.1, 0.2), spent=1.0, alone=2.0)
     if ratio > 0.8:
         return replace(begun, state=FAILED, reason="the loss is nan")
     if steps == 20:
@@ -53,6 +54,7 @@ def test_the_studys_own_settings_are_the_first_trial(tmp_path):
     trials, made = tune(tmp_path)
     assert made == len(trials) == 8
     assert trials[0].parameters == {"pruning.ratio": 0.5, "sampling.steps": 10}
+    assert [t.own for t in trials] == [True] + 7 * [False]
     assert len({t.parameters["pruning.ratio"] for t in trials}) == 8
 
 
@@ -93,9 +95,7 @@ def test_the_journal_resumes_in_another_place(tmp_path):
     (there / JOURNAL).write_bytes((here / JOURNAL).read_bytes())
     resumed, made = tune(there)
     assert made == 3
-    assert resumed[:5] == trials or [t.record() for t in resumed[:5]] == [
-        t.record() for t in trials
-    ]
+    assert [t.record() for t in resumed[:5]] == [t.record() for t in trials]
 
 
 def test_the_sampler_searches_where_it_is_good(tmp_path):
@@ -162,6 +162,16 @@ def test_the_trial_of_a_killed_process_is_tried_again_and_no_finished_one_is(tmp
     again = next(t for t in trials if t.parameters["pruning.ratio"] == float(ratio))
     assert again.number != int(number)  # Optuna's number of the broken one is not used again
     assert [t.number for t in trials[:2]] == [0, 1]
+
+
+def test_own_settings_that_were_interrupted_are_still_known_as_such(tmp_path):
+    """Optuna gives them another number, so the number cannot tell."""
+    study, space = toy()
+    with Search(study, space, tmp_path, "toy") as search:
+        search.ask(own_parameters(study, space))  # and never told
+    trials, _ = tune(tmp_path)
+    assert [t.number for t in trials if t.own] == [1]
+    assert trials[0].parameters == own_parameters(study, space)
 
 
 def test_the_trial_of_a_living_process_is_left_to_it(tmp_path):
