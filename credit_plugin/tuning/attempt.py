@@ -113,7 +113,8 @@ class Attempt:
                 facts = read_config(self.stages.model("pruned"))["facts"]
             alone = facts["costs"]["training"]
             spent = 0.0 if made_before else alone - facts.get("reused", 0.0)
-        flops = sum(self.stages.flops().values())
+        with self._alone_in(self.folders.table):
+            flops = sum(self.stages.flops().values())
         return replace(trial, spent=spent, alone=alone, flops=flops)
 
     def _evaluate(self, trial: Trial, plan: Plan) -> Trial:

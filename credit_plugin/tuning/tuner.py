@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from filelock import FileLock
 
 from credit_plugin.config import Study, fingerprint
 from credit_plugin.contributors.dataset import ContributorDataset
@@ -20,7 +21,7 @@ from credit_plugin.errors import StudyFailedError
 from credit_plugin.execution.engine import Engine
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.plan import plan_evaluations
-from credit_plugin.games import RETRAINING, Games, study_with
+from credit_plugin.games import RETRAINING, study_with
 from credit_plugin.progress import ProgressDisplay
 from credit_plugin.session import Session
 from credit_plugin.tuning.attempt import Attempt, Workshop
@@ -101,8 +102,7 @@ class Tuner:
     def prepare(self) -> None:
         """Make the full model and retrain the reference coalitions, unless they exist."""
         self.session.train()
-        games = Games(self.study, self.folders, self.engine, self.tracker, self.display)
-        evaluator = games.evaluator(RETRAINING)
+        evaluator = self.session.games.evaluator(RETRAINING)
         plan = self.coalitions.plan(self.settings.seeds)
         evaluator.run(plan, "retrainings")
         lost = evaluator.lost(plan)
@@ -123,7 +123,8 @@ class Tuner:
             self._try_all(search)
             if search.others():
                 return None
-            return self._conclude(search)
+            with FileLock(self.folder / "concluding.lock"):  # two may end at the same time
+                return self._conclude(search)
 
     def _try_all(self, search: Search) -> None:
         if not search.others():
@@ -182,7 +183,9 @@ class Tuner:
             "alone/seconds": trial.alone,
         }
         tracker.log_metrics({key: value for key, value in named.items() if value == value})
-        tracker.tag({"credit.state": trial.state, "credit.reason": trial.reason})
+        tracker.tag({"credit.state": trial.state})
+        if trial.reason:
+            tracker.tag({"credit.reason": trial.reason})
         tracker.finish(STATUS[trial.state])
 
     def _conclude(self, search: Search) -> TuningResult:

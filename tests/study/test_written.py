@@ -1,5 +1,7 @@
 """Files appear whole or not at all."""
 
+import os
+
 import pytest
 
 from credit_plugin.written import whole_file
@@ -28,3 +30,25 @@ def test_what_fails_leaves_the_older_file_and_nothing_else(tmp_path):
         fail()
     assert path.read_text("utf-8") == "older"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path):
+    path = tmp_path / "found.json"
+    with whole_file(path) as first:
+        first.write_text("first", "utf-8")
+        with whole_file(path) as second:
+            second.write_text("second", "utf-8")
+        assert path.read_text("utf-8") == "second"
+    assert path.read_text("utf-8") == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_removed_but_not_what_a_living_one_writes(tmp_path):
+    path = tmp_path / "found.json"
+    killed, living = (tmp_path / f"found.json.{name}.partial" for name in ("killed", "living"))
+    for left in (killed, living):
+        left.write_text("half", "utf-8")
+    os.utime(killed, (0, 0))
+    with whole_file(path) as partial:
+        partial.write_text("whole", "utf-8")
+    assert sorted(tmp_path.iterdir()) == [path, living]
