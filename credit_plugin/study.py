@@ -122,7 +122,8 @@ def run_study(
             save_snapshot(dataset, folders.data)
             folders.table.mkdir(parents=True, exist_ok=True)
             (folders.table / "study.yaml").write_text(dump_study(study), "utf-8")
-            with _tracked(study, dataset, folders, tracking_uri, experiment) as tracker:
+            memory = folders.table / "tracking.json"
+            with tracked(study, dataset, memory, tracking_uri, experiment) as tracker:
                 session = Session(study, dataset, folders, engine, tracker, shown)
                 session.run(_phases(until, fidelity))
                 return session.result()
@@ -199,19 +200,29 @@ def _locked(folders: StudyFolders) -> Iterator[None]:
 
 
 @contextmanager
-def _tracked(
+def tracked(
     study: Study,
     dataset: ContributorDataset,
-    folders: StudyFolders,
+    memory: Path,
     tracking_uri: str | None,
     experiment: str | None,
+    role: str = "study",
 ) -> "Iterator[StudyTracker]":
-    """Open the study's MLflow run and end it in the state that the work ended in."""
+    """Open an MLflow run and end it in the state that the work ended in.
+
+    A search that other processes go on with is left running, and so are its children.
+
+    Args:
+        study: The settings.
+        dataset: Logged as inputs.
+        memory: File that remembers the run for each tracking URI.
+        tracking_uri: MLflow's own default if left out.
+        experiment: MLflow's own default if left out.
+        role: ``study`` or ``tuning``.
+    """
     from credit_plugin.tracking.tracker import StudyTracker
 
-    tracker = StudyTracker.start(
-        study, dataset, folders.table / "tracking.json", tracking_uri, experiment
-    )
+    tracker = StudyTracker.start(study, dataset, memory, tracking_uri, experiment, role)
     status = "FAILED"
     try:
         yield tracker
@@ -220,5 +231,6 @@ def _tracked(
         status = "KILLED"
         raise
     finally:
-        tracker.close_orphans()
-        tracker.finish(status)
+        if not tracker.shared:
+            tracker.close_orphans()
+            tracker.finish(status)

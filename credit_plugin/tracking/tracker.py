@@ -50,6 +50,7 @@ class StudyTracker:
         self.client, self.study = client, study
         self.experiment_id, self.parent_run_id = experiment_id, parent_run_id
         self.registry = Registry(client, study.name)
+        self.shared = False  # whether other processes write to the run and will end it
         self._children = {
             child.data.tags.get("credit.coalition_key")
             or child.data.tags.get("credit.stage", ""): (

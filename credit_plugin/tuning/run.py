@@ -11,7 +11,7 @@ from credit_plugin.contributors.sources import load_contributors
 from credit_plugin.execution.engine import create_engine
 from credit_plugin.folders import StudyFolders
 from credit_plugin.progress import ProgressDisplay
-from credit_plugin.study import DEFAULT_WORKDIR, check_study
+from credit_plugin.study import DEFAULT_WORKDIR, check_study, tracked
 
 if TYPE_CHECKING:
     from credit_plugin.tuning.result import TuningResult
@@ -45,7 +45,7 @@ def run_tuning(
     """
     with create_engine(study.execution) as engine, display or ProgressDisplay() as shown:
         engine.warm_up()
-        from credit_plugin.tracking.tracker import StudyTracker
+        from credit_plugin.session import Session
         from credit_plugin.tuning.reference import reference_coalitions
         from credit_plugin.tuning.search import search_space
         from credit_plugin.tuning.storage import check_storage, make_sampler
@@ -60,21 +60,11 @@ def run_tuning(
         reference_coalitions(study, dataset.n_contributors)
         folder = tuning_folder(folders)
         folders.base.mkdir(parents=True, exist_ok=True)
-        tracker = StudyTracker.start(
-            study, dataset, folder / "tracking.json", tracking_uri, experiment, role="tuning"
-        )
-        status = "FAILED"
-        try:
-            tuner = Tuner(study, dataset, folders, engine, tracker, shown)
+        memory = folder / "tracking.json"
+        with tracked(study, dataset, memory, tracking_uri, experiment, "tuning") as tracker:
+            tuner = Tuner(Session(study, dataset, folders, engine, tracker, shown))
             # what all processes share is made by one of them while the others wait
             with FileLock(folders.base / "lock"):
                 save_snapshot(dataset, folders.data)
                 tuner.prepare()
-            result = tuner.run()
-            status = "FINISHED" if result is not None else "RUNNING"
-            return result, folder
-        except KeyboardInterrupt:
-            status = "KILLED"
-            raise
-        finally:
-            tracker.finish(status)
+            return tuner.run(), folder

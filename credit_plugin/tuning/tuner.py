@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock
 
-from credit_plugin.config import Study, fingerprint
-from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.config import fingerprint
 from credit_plugin.diffusion.beginnings import BeginningStore
 from credit_plugin.errors import StudyFailedError
-from credit_plugin.execution.engine import Engine
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.plan import plan_evaluations
 from credit_plugin.games import RETRAINING, study_with
-from credit_plugin.progress import ProgressDisplay
 from credit_plugin.session import Session
 from credit_plugin.tuning.attempt import Attempt, Workshop
 from credit_plugin.tuning.figures import tuning_figures
@@ -70,34 +67,21 @@ class Tuner:
     """One search over the settings of one study.
 
     Args:
-        study: The settings.
-        dataset: Whose images.
-        folders: Of the study.
-        engine: Runs jobs.
-        tracker: Writes to the tuning run.
-        display: Shows progress.
+        session: Of the study that is tuned; its run is the tuning run.
     """
 
-    def __init__(
-        self,
-        study: Study,
-        dataset: ContributorDataset,
-        folders: StudyFolders,
-        engine: Engine,
-        tracker: "StudyTracker",
-        display: ProgressDisplay,
-    ) -> None:
-        self.study, self.dataset, self.folders = study, dataset, folders
-        self.engine, self.tracker, self.display = engine, tracker, display
-        self.settings, self.headline = study.tuning, study.properties.headline
-        self.space = search_space(study)
-        self.coalitions = reference_coalitions(study, dataset.n_contributors)
-        self.folder = tuning_folder(folders)
-        self.session = Session(study, dataset, folders, engine, tracker, display)
-        runs = possible_runs(study, self.space)
+    def __init__(self, session: Session) -> None:
+        self.session, self.study, self.dataset = session, session.study, session.dataset
+        self.folders, self.engine = session.folders, session.engine
+        self.tracker, self.display = session.tracker, session.display
+        self.settings, self.headline = self.study.tuning, self.study.properties.headline
+        self.space = search_space(self.study)
+        self.coalitions = reference_coalitions(self.study, self.dataset.n_contributors)
+        self.folder = tuning_folder(self.folders)
+        runs = possible_runs(self.study, self.space)
         self.beginnings = BeginningStore.for_lengths(self.folder / "beginnings", runs)
-        self.shown = TrialDisplay(display, len(self.coalitions.tuning))
-        self.shop = Workshop(folders, engine, self.shown, self.beginnings)
+        self.shown = TrialDisplay(self.display, len(self.coalitions.tuning))
+        self.shop = Workshop(self.folders, self.engine, self.shown, self.beginnings)
 
     def prepare(self) -> None:
         """Make the full model and retrain the reference coalitions, unless they exist."""
@@ -120,8 +104,11 @@ class Tuner:
         """Try what is left to try; return what was found, or None if others still try."""
         name = f"{self.study.name}-{self.folder.name}"
         with Search(self.study, self.space, self.folder, name) as search:
-            self._try_all(search)
-            if search.others():
+            try:
+                self._try_all(search)
+            finally:  # whoever ends last ends the run, even if this process is interrupted
+                self.tracker.shared = search.others() > 0
+            if self.tracker.shared:
                 return None
             with FileLock(self.folder / "concluding.lock"):  # two may end at the same time
                 return self._conclude(search)

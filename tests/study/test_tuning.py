@@ -4,7 +4,7 @@ import collections
 import json
 
 import mlflow
-import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -13,6 +13,7 @@ from processes import start, wait_for
 
 from credit_plugin.cli import main
 from credit_plugin.config import Study, load_study
+from credit_plugin.diffusion.beginnings import BeginningStore
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.ledger import Ledger
 from credit_plugin.game.utilities.worker import WorkerFactory
@@ -146,27 +147,53 @@ def test_reuse_saves_work_and_changes_nothing(searched):
     """Coalitions of trials equal those that are trained from their start, to the last bit."""
     result, folder = searched
     assert result.spent < result.alone < result.whole_studies
-    branched = 0
+    store = BeginningStore(folder / "beginnings")
     for trial in result.trials:
         if trial.state != COMPLETE:
             continue
         study = apply(micro_study(*SEARCH), trial.parameters)
-        digest = next(folder.parent.glob("data-*")).name.removeprefix("data-")
         folders = StudyFolders(folder.parents[1], study, _digest(study))
-        assert folders.data.name.endswith(digest)
         first = Ledger(folders.ledger).evaluations[0]
-        branched += first.finished - first.started < first.costs["training"]
-        again = WorkerFactory(study, folders)("cpu")(
-            {
-                "job": "evaluate",
-                "key": first.key,
-                "coalition": first.coalition,
-                "repeat": first.repeat,
-            },
-            lambda done, total: None,
-        )
-        assert again["properties"] == first.properties
-        assert again["losses"] == first.losses
+        for beginnings in (None, store):
+            again, made = _evaluate(study, folders, first, beginnings)
+            assert again["properties"] == first.properties
+            assert again["losses"] == first.losses
+            # what the trial itself kept is the whole training
+            assert made == (0 if beginnings else study.game.finetuning.steps - 1)
+
+
+def test_a_longer_training_of_another_trial_goes_on_from_a_shorter_one(searched):
+    result, folder = searched
+    study = apply(micro_study(*SEARCH), {"game.finetuning.steps": 20})
+    folders = StudyFolders(folder.parents[1], study, _digest(study))
+    own = StudyFolders(folders.root, micro_study(*SEARCH), folders.digest)
+    evaluated = Ledger(own.ledger).evaluations[0]
+    store = BeginningStore(folder / "beginnings")
+    branched, made = _evaluate(study, folders, evaluated, store)
+    straight, every = _evaluate(study, folders, evaluated, None)
+    assert every == 19
+    same_network = [
+        apply(study, trial.parameters).game.finetuning.shared_steps
+        for trial in result.trials
+        if trial.state == COMPLETE
+        and trial.parameters["pruning.finetuning.steps"] == study.pruning.finetuning.steps
+    ]
+    assert made == 20 - max(same_network) - 1
+    assert branched["properties"] == straight["properties"]
+
+
+def _evaluate(study, folders, evaluation, beginnings):
+    """Return what a coalition gives, and how many steps before the last were made for it."""
+    reported = set()
+    payload = {
+        "job": "evaluate",
+        "key": evaluation.key,
+        "coalition": evaluation.coalition,
+        "repeat": evaluation.repeat,
+    }
+    run = WorkerFactory(study, folders, beginnings)("cpu")
+    found = run(payload, lambda done, total: reported.add(done))
+    return found, sum(step < study.game.finetuning.steps for step in reported)
 
 
 def _digest(study):
@@ -175,7 +202,7 @@ def _digest(study):
     return load_contributors(study.data, study.seed).digest()
 
 
-def test_a_killed_search_goes_on_and_repeats_no_finished_trial(tmp_path):
+def test_two_processes_go_on_with_a_killed_search_and_repeat_no_finished_trial(tmp_path):
     options = (*SEARCH, "tuning.trials=4", "tuning.search.game.finetuning.learning_rate=[0.002]")
 
     def finished():
@@ -189,10 +216,12 @@ def test_a_killed_search_goes_on_and_repeats_no_finished_trial(tmp_path):
     before = {p: p.read_bytes() for p in tmp_path.glob("studies/micro/table-*/ledger.jsonl")}
     done = finished()
 
-    process = start("tune", tmp_path, *options)
-    _, output = process.communicate(timeout=400)
-    assert process.returncode == 0, output
-    assert f"{done} done before" in output or f"{done + 1} done before" in output
+    both = [start("tune", tmp_path, *options) for _ in range(2)]
+    outputs = [process.communicate(timeout=400)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert all("Traceback" not in output for output in outputs)
+    assert any(f"{done} done before" in output for output in outputs)
+    assert len(list(tmp_path.glob("studies/micro/tuning-*/tuned.yaml"))) == 1
     for path, content in before.items():
         assert path.read_bytes().startswith(content)
         keys = [e.key for e in Ledger(path).evaluations]
@@ -203,6 +232,14 @@ def test_a_killed_search_goes_on_and_repeats_no_finished_trial(tmp_path):
     states = collections.Counter(run.info.status for run in runs if role(run) == "trial")
     assert states["FINISHED"] == 4
     assert states["RUNNING"] == 0
+    (tuning,) = [run for run in runs if role(run) == "tuning"]
+    assert tuning.info.status == "FINISHED"
+    retrained = [run for run in runs if role(run) == "retrain"]
+    assert len(retrained) == TUNED_ON + HELD_OUT
+    versions = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'm.db'}").search_model_versions(
+        "name = 'micro.pruned'"
+    )
+    assert len(versions) == 1
 
 
 @pytest.mark.parametrize(
@@ -229,7 +266,10 @@ def test_bad_settings_get_one_line_and_leave_nothing(tmp_path, override, words):
 
 def test_numbers_of_the_record_are_those_of_the_trials(searched):
     result, folder = searched
-    rows = np.genfromtxt(folder / "tuning.csv", delimiter=",", names=True, dtype=None, encoding="")
+    rows = pd.read_csv(folder / "tuning.csv")
     assert len(rows) == TRIALS
-    assert rows["chosen"].sum() == 1
-    assert int(rows["trial"][rows["chosen"] == 1][0]) == result.chosen
+    assert rows["trial"][rows["chosen"] == 1].tolist() == [result.chosen]
+    for row, trial in zip(rows.itertuples(), result.trials, strict=True):
+        assert row.state == trial.state
+        assert row.fidelity == pytest.approx(trial.fidelity, nan_ok=True)
+        assert row.flops == pytest.approx(trial.flops)
