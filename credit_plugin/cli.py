@@ -9,11 +9,14 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from credit_plugin.errors import InputError, StudyFailedError
+
+if TYPE_CHECKING:
+    from credit_plugin.config import Study
 
 WORKDIR = "credit_studies"
 
@@ -83,26 +86,24 @@ def main() -> None:
     """  # noqa: D301 - click reads this control character
 
 
-def _phase_command(
+def _study_command(
     name: str,
-    until: str,
+    act: Callable[..., None],
     summary: str,
     example: str,
     shortcuts: dict[str, str],
-    fidelity: bool = False,
 ) -> click.Command:
-    """Return the command that runs a study to the end of a phase.
+    """Return a command that does something with a study.
 
     Args:
         name: Of the command.
-        until: Last phase.
+        act: Called with the study, ``workdir``, ``tracking_uri`` and ``experiment``.
         summary: First lines of its help.
         example: Command line shown in its help.
         shortcuts: Options of its own and the settings that they stand for.
-        fidelity: Whether values are checked against retraining on the way.
     """
 
-    def run_phase(
+    def run(
         preset: str | None,
         config: str | None,
         settings: tuple[str, ...],
@@ -113,23 +114,19 @@ def _phase_command(
         **given: str,
     ) -> None:
         from credit_plugin.config import load_study
-        from credit_plugin.study import run_study
-        from credit_plugin.summary import print_summary
 
-        own = [f"{shortcuts[option]}={value}" for option, value in given.items() if value]
-        chosen = (*_split(overrides), *settings, *own)
-        result = run_study(
-            load_study(preset or None, config or None, chosen),
-            until=until,
-            fidelity=fidelity,
+        named = {option.replace("_", "-"): value for option, value in given.items() if value}
+        own = [f"{shortcuts[option]}={value}" for option, value in named.items()]
+        study = load_study(preset or None, config or None, (*_split(overrides), *settings, *own))
+        act(
+            study,
             workdir=workdir,
             tracking_uri=tracking_uri or None,
             experiment=experiment or None,
         )
-        print_summary(result, tracking_uri or None)
 
-    run_phase.__doc__ = f"{summary}\n\n\b\nExample:\n  {example}"
-    command: Callable[..., None] = run_phase
+    run.__doc__ = f"{summary}\n\n\b\nExample:\n  {example}"
+    command: Callable[..., None] = run
     for option, setting in shortcuts.items():
         command = click.option(f"--{option}", default="", help=f"Short for --set {setting}.")(
             command
@@ -137,57 +134,72 @@ def _phase_command(
     return click.command(name=name)(study_options(command))
 
 
-for _name, _until, _summary, _example, _shortcuts in (
+def _run_until(phase: str, fidelity: bool = False) -> Callable[..., None]:
+    """Return what runs a study to the end of a phase and prints what it found."""
+
+    def act(study: "Study", *, tracking_uri: str | None, **where: Any) -> None:
+        from credit_plugin.study import run_study
+        from credit_plugin.summary import print_summary
+
+        found = run_study(study, until=phase, fidelity=fidelity, tracking_uri=tracking_uri, **where)
+        print_summary(found, tracking_uri)
+
+    return act
+
+
+def _tune(study: "Study", **where: Any) -> None:
+    from credit_plugin.tuning.run import run_tuning
+    from credit_plugin.tuning.terminal import print_tuning
+
+    print_tuning(*run_tuning(study, **where))
+
+
+for _name, _act, _summary, _example, _shortcuts in (
     (
         "run",
-        "report",
+        _run_until("report"),
         "Run a whole study, or go on with it: train, prune, coalitions, values, report.",
         "credit run --preset designers --stop 'interval_width(0.5) | time(600)'",
         {"stop": "game.stop"},
     ),
     (
         "train",
-        "train",
+        _run_until("train"),
         "Train the full model of a study.",
         "credit train --preset digits",
         {},
     ),
     (
         "prune",
-        "prune",
+        _run_until("prune"),
         "Prune the full model and let it recover.",
         "credit prune --preset digits --ratio 0.4",
         {"ratio": "pruning.ratio"},
     ),
     (
         "coalitions",
-        "coalitions",
+        _run_until("coalitions"),
         "Evaluate the coalitions that a study still lacks.",
         "credit coalitions --preset digits --budget 64",
         {"budget": "game.budget", "stop": "game.stop"},
     ),
     (
         "values",
-        "values",
+        _run_until("values"),
         "Estimate the contributors' values from the coalitions.",
         "credit values --preset digits --estimator kernelshap_paper",
         {"estimator": "values.estimator"},
     ),
     (
         "report",
-        "report",
+        _run_until("report"),
         "Write and publish the compensation report.",
         "credit report --preset digits --pool 2500 --currency USD",
         {"pool": "compensation.pool", "currency": "compensation.currency"},
     ),
-):
-    main.add_command(_phase_command(_name, _until, _summary, _example, _shortcuts))
-
-
-main.add_command(
-    _phase_command(
+    (
         "fidelity",
-        "report",
+        _run_until("report", fidelity=True),
         "Check values against retraining, beside rival methods.\n\n"
         "Runs the study first, or goes on with it. Retrainings are kept: a later check with\n"
         "more of them, or an interrupted one, makes only those that are missing.",
@@ -198,9 +210,24 @@ main.add_command(
             "alphas": "fidelity.alphas",
             "methods": "fidelity.methods",
         },
-        fidelity=True,
-    )
-)
+    ),
+    (
+        "tune",
+        _tune,
+        "Search for pruning and fine-tuning that follow retraining at the least cost.\n\n"
+        "Retrains some coalitions once, tries settings (Optuna), chooses by a stated rule, checks\n"
+        "the choice on coalitions that no trial has seen, and writes a study file. An interrupted\n"
+        "search goes on; several processes with the same command share its trials.",
+        "credit tune --preset digits --trials 30",
+        {
+            "trials": "tuning.trials",
+            "reference": "tuning.coalitions",
+            "cost-limit": "tuning.cost_limit",
+            "storage": "tuning.storage",
+        },
+    ),
+):
+    main.add_command(_study_command(_name, _act, _summary, _example, _shortcuts))
 
 
 @main.command()
@@ -271,61 +298,6 @@ def estimate(
         interactions=interactions,
     )
     print_estimation(run_estimate(table, settings, out, tracking_uri or None))
-
-
-@main.command()
-@study_options
-@click.option("--trials", default="", help="Short for --set tuning.trials.")
-@click.option("--reference", default="", help="Short for --set tuning.coalitions.")
-@click.option("--cost-limit", default="", help="Short for --set tuning.cost_limit.")
-@click.option("--storage", default="", help="Short for --set tuning.storage.")
-def tune(
-    preset: str | None,
-    config: str | None,
-    settings: tuple[str, ...],
-    overrides: str,
-    tracking_uri: str | None,
-    experiment: str | None,
-    workdir: Path,
-    trials: str,
-    reference: str,
-    cost_limit: str,
-    storage: str,
-) -> None:
-    """Search for pruning and fine-tuning that follow retraining at the least cost.
-
-    Retrains some coalitions once, tries settings (Optuna), chooses by a stated rule, checks the
-    choice on coalitions that no trial has seen, and writes a study file. An interrupted search
-    goes on; several processes with the same command share its trials.
-
-    \b
-    Example:
-      credit tune --preset digits --trials 30
-    """  # noqa: D301 - click reads this control character
-    from rich.console import Console
-
-    from credit_plugin.config import load_study
-    from credit_plugin.tuning.run import run_tuning
-    from credit_plugin.tuning.terminal import print_tuning
-
-    given = {
-        "tuning.trials": trials,
-        "tuning.coalitions": reference,
-        "tuning.cost_limit": cost_limit,
-        "tuning.storage": storage,
-    }
-    own = [f"{name}={value}" for name, value in given.items() if value]
-    study = load_study(preset or None, config or None, (*_split(overrides), *settings, *own))
-    result, folder = run_tuning(
-        study,
-        workdir=workdir,
-        tracking_uri=tracking_uri or None,
-        experiment=experiment or None,
-    )
-    if result is None:
-        click.echo("No trials are left; other processes are still at theirs and will conclude.")
-    else:
-        print_tuning(result, folder, Console(highlight=False, soft_wrap=True))
 
 
 @main.command()

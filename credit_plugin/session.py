@@ -32,7 +32,7 @@ from credit_plugin.properties.suite import directions
 from credit_plugin.reporting import publish_report
 from credit_plugin.retrainings import Retrainings, plan_retrainings
 from credit_plugin.rounds import evaluate_until
-from credit_plugin.stages import Stages
+from credit_plugin.stages import ROLES, Stages
 from credit_plugin.study import StudyResult, stopping_rule
 from credit_plugin.values import (
     ContributorValues,
@@ -120,13 +120,13 @@ class Session:
         """Make what properties are measured by and, if the utility needs it, the full model."""
         self.stages.reference(self.dataset.n_images)
         if "full" in self.utility.needs:
-            self._model_stage("train", "full", self.study.diffusion.training)
+            self._model_stage("full", self.study.diffusion.training)
         self.tracker.log_reference(self.folders)
 
     def prune(self) -> None:
         """Prune the full model and let it recover, if the utility needs it."""
         if "pruned" in self.utility.needs:
-            self._model_stage("prune", "pruned", self.study.pruning)
+            self._model_stage("pruned", self.study.pruning)
 
     def coalitions(self) -> None:
         """Evaluate the coalitions that the ledger lacks, all of them or until a rule holds."""
@@ -208,7 +208,7 @@ class Session:
             with suppress(InputError):  # too few for this estimator yet
                 self.remember_values(self.headline_from(known[:step], LIVE_RESAMPLES), step)
 
-    def _model_stage(self, role: str, kind: str, settings: Any) -> None:
+    def _model_stage(self, kind: str, settings: Any) -> None:
         """Make a model unless it exists, and see that MLflow knows its run and its version."""
         folder = self.stages.model(kind)
         config, measured = read_config(folder), self.stages.measured(kind)
@@ -219,7 +219,7 @@ class Session:
         metrics |= {f"cost/{name}_seconds": value for name, value in costs.items()}
         metrics["parameters"] = config["parameters"]
         run_id = self.tracker.log_stage(
-            role,
+            ROLES[kind],
             folder.name,
             f"{kind} model",
             params=settings.model_dump(mode="json"),

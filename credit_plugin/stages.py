@@ -51,7 +51,7 @@ class Stages:
         """Make the model ``full`` or ``pruned``, and return its folder."""
         folder: Path = getattr(self.folders, kind)
         if not folder.exists():
-            role, steps = _ROLES[kind], self._training(kind).steps
+            role, steps = ROLES[kind], self._training(kind).steps
             self._run(f"{kind} model", {"job": role}, steps, "steps")
         return folder
 
@@ -96,5 +96,5 @@ class Stages:
         return outcome.result
 
 
-_ROLES = {"full": "train", "pruned": "prune"}
+ROLES = {"full": "train", "pruned": "prune"}
 """Job, and tag ``credit.role`` of the run, by model."""

@@ -12,6 +12,7 @@ therefore said by coalitions that no trial has seen, once, after the choice.
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from credit_plugin.config import TuningSettings
 from credit_plugin.errors import StudyFailedError
@@ -47,32 +48,32 @@ def choose(trials: Sequence[Trial], settings: TuningSettings) -> Trial:
         front = [t for t in front if t.cost(settings.cost) <= settings.cost_limit]
     if not front:
         raise StudyFailedError("no trial was evaluated whole, so there is nothing to choose from")
-    bar = RULES[settings.rule](front[-1], settings)
+    bar = front[-1].fidelity - RULES[settings.rule].below(front[-1], settings)
     return next(trial for trial in front if trial.fidelity >= bar)
 
 
 def rule_in_words(settings: TuningSettings) -> str:
     """Return the rule as a sentence says it."""
-    below = {
-        "one_standard_error": "one standard error",
-        "within": f"{settings.within:g}",
-    }[settings.rule]
     limit = ""
     if settings.cost_limit is not None:
         limit = f" among those that cost at most {settings.cost_limit:g} {settings.cost}"
+    below = RULES[settings.rule].words(settings)
     return f"the cheapest trial whose fidelity is at most {below} below the best{limit}"
 
 
-def _one_standard_error(best: Trial, settings: TuningSettings) -> float:
-    return best.fidelity - best.error
+class Rule(NamedTuple):
+    """How far below the best a fidelity is good enough.
+
+    Attributes:
+        below: (best trial, settings) -> the distance.
+        words: (settings) -> the distance in words.
+    """
+
+    below: Callable[[Trial, TuningSettings], float]
+    words: Callable[[TuningSettings], str]
 
 
-def _within(best: Trial, settings: TuningSettings) -> float:
-    return best.fidelity - settings.within
-
-
-RULES: dict[str, Callable[[Trial, TuningSettings], float]] = {
-    "one_standard_error": _one_standard_error,
-    "within": _within,
+RULES = {
+    "one_standard_error": Rule(lambda best, _: best.error, lambda _: "one standard error"),
+    "within": Rule(lambda _, settings: settings.within, lambda s: f"{s.within:g}"),
 }
-"""Lowest fidelity that is good enough, from the best trial."""

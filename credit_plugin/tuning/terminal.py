@@ -13,12 +13,21 @@ from credit_plugin.tuning.wording import changes, findings, flops_words, short
 LOG_WIDTH = 160
 
 
-def print_tuning(result: TuningResult, folder: Path, console: Console) -> None:
-    """Print the Pareto front, what was chosen and why, and the next command."""
+def print_tuning(result: TuningResult | None, folder: Path) -> None:
+    """Print the Pareto front, what was chosen and why, and the next command.
+
+    Args:
+        result: What was found; None if other processes are still at their trials.
+        folder: Of the search.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    if result is None:
+        console.print("No trials are left; other processes are at theirs and will conclude.")
+        return
     wide = console
     if not console.is_terminal:  # a log has no width
         width = max(console.width, LOG_WIDTH)
-        wide = Console(file=console.file, width=width, highlight=False, soft_wrap=True)
+        wide = Console(width=width, highlight=False, soft_wrap=True)
     wide.print(front_table(result))
     for sentence in findings(result):
         console.print(sentence, markup=False)
