@@ -111,9 +111,9 @@ def _mark(
     axes.plot(place, trial.fidelity, mark, mfc="none", ms=12, label=label, **style)
     held = result.held_out.get(trial.number)
     if held is not None:
-        axes.plot((place, place), (trial.fidelity, held.fidelity), color=colour, lw=0.9, ls=":")
+        axes.plot((place, place), (trial.fidelity, held.found.value), color=colour, lw=0.9, ls=":")
         words = f"{label}, held out"
-        axes.plot(place, held.fidelity, "x", ms=8, label=words, **style)
+        axes.plot(place, held.found.value, "x", ms=8, label=words, **style)
 
 
 def _bars(axes: Axes, shares: Sequence[float], names: Sequence[str]) -> None:

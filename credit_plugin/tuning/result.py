@@ -93,14 +93,14 @@ class TuningResult:
             "tuning/spent_seconds": self.spent,
         }
         if self.chosen in self.held_out:
-            named["tuning/held_out_fidelity"] = self.held_out[self.chosen].fidelity
+            named["tuning/held_out_fidelity"] = self.held_out[self.chosen].found.value
         if self.own is not None:
             named["tuning/own/fidelity"] = self.own.fidelity
             named["tuning/own/cost_seconds"] = self.own.seconds
             named["tuning/own/cost_flops"] = self.own.flops
             if self.own.number in self.held_out:
-                found = self.held_out[self.own.number]
-                named["tuning/own/held_out_fidelity"] = found.fidelity
+                checked = self.held_out[self.own.number].found
+                named["tuning/own/held_out_fidelity"] = checked.value
         return named
 
     def save(self, folder: Path) -> None:

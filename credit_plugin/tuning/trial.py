@@ -6,8 +6,10 @@ model could not be made. A trial whose process ended has no state, and is tried 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from credit_plugin.tuning.scores import Fidelity
 
 COMPLETE, STOPPED, FAILED = "complete", "stopped", "failed"
 
@@ -70,17 +72,9 @@ class HeldOut:
     """What the held-out coalitions say of a trial.
 
     Attributes:
-        number: Of the trial.
         said: Oriented v of the held-out coalitions.
-        fidelity: Correlation with retraining.
-        error: Its standard error.
-        low: Lower end of its interval.
-        high: Upper end.
+        found: Correlation with retraining on them.
     """
 
-    number: int
-    said: tuple[float, ...] = field(default=())
-    fidelity: float = float("nan")
-    error: float = float("nan")
-    low: float = float("nan")
-    high: float = float("nan")
+    said: tuple[float, ...]
+    found: Fidelity

@@ -9,7 +9,7 @@ import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock
@@ -27,7 +27,7 @@ from credit_plugin.tuning.judging import OVER_LIMIT, why_stop
 from credit_plugin.tuning.progress import TrialDisplay
 from credit_plugin.tuning.reference import reference_coalitions
 from credit_plugin.tuning.result import CHOSEN, RECORD, TABLE, TuningResult
-from credit_plugin.tuning.scores import fidelity
+from credit_plugin.tuning.scores import Fidelity, fidelity
 from credit_plugin.tuning.search import (
     Parameters,
     apply,
@@ -151,7 +151,7 @@ class Tuner:
         exact = self._exact(self.coalitions.tuning[: len(begun.said)])
         return why_stop(begun, rivals, exact, self.settings, self.study.seed)
 
-    def _fidelity(self, said: tuple[float, ...], coalitions: tuple[str, ...]) -> Any:
+    def _fidelity(self, said: tuple[float, ...], coalitions: tuple[str, ...]) -> Fidelity:
         return fidelity(
             np.array(said), self._exact(coalitions), self.settings.fidelity, self.study.seed
         )
@@ -209,7 +209,7 @@ class Tuner:
         found = self._fidelity(said, self.coalitions.held_out)
         tracker.log_metrics({"held_out_fidelity": found.value, "held_out_error": found.error})
         tracker.finish(STATUS[trial.state])
-        return HeldOut(trial.number, said, found.value, found.error, found.low, found.high)
+        return HeldOut(said, found)
 
     def _publish(self, result: TuningResult, parameters: Parameters) -> None:
         """Write what was found, register the chosen pruned model, and tell MLflow."""

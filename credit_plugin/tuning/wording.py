@@ -79,7 +79,7 @@ def version_tags(result: TuningResult, run_id: str) -> dict[str, str]:
         "credit.tuning.trial": str(chosen.number),
         "credit.tuning.rule": rule_in_words(result.settings),
         "credit.tuning.fidelity": f"{chosen.fidelity:.4f}",
-        "credit.tuning.held_out_fidelity": f"{result.held_out[chosen.number].fidelity:.4f}",
+        "credit.tuning.held_out_fidelity": f"{result.held_out[chosen.number].found.value:.4f}",
         "credit.tuning.cost_seconds": f"{chosen.seconds:.4g}",
         "credit.tuning.cost_flops": f"{chosen.flops:.4g}",
     }
@@ -98,9 +98,9 @@ def _choice(result: TuningResult) -> str:
 
 
 def _held_out(result: TuningResult) -> str:
-    found = result.held_out[result.chosen]
+    found = result.held_out[result.chosen].found
     return (
-        f"On {result.kept_back} coalitions that no trial has seen it is {fixed(found.fidelity, 2)} "
+        f"On {result.kept_back} coalitions that no trial has seen it is {fixed(found.value, 2)} "
         f"({fixed(found.low, 2)} to {fixed(found.high, 2)})."
     )
 
@@ -114,7 +114,7 @@ def _own(result: TuningResult) -> str:
         return "These are the study's own settings: nothing that was tried is better for its cost."
     unit = result.settings.cost
     ratio = result.trial(result.chosen).cost(unit) / own.cost(unit)
-    held = result.held_out[own.number].fidelity
+    held = result.held_out[own.number].found.value
     front = "which are on the Pareto front" if own in result.front else "which others dominate"
     return (
         f"The study's own settings, {front}, reach {fixed(own.fidelity, 2)}, and "

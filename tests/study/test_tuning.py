@@ -111,7 +111,7 @@ def test_the_choice_is_a_study_file_and_is_checked_on_what_no_trial_saw(searched
     assert set(result.held_out) == {result.own.number, result.chosen}
     for found in result.held_out.values():
         assert len(found.said) == HELD_OUT
-        assert -1 <= found.fidelity <= 1
+        assert found.found.low <= found.found.value <= found.found.high
 
 
 def test_the_pruned_model_of_the_choice_is_registered_with_tags(searched, runs):
