@@ -1,11 +1,16 @@
 """Files that appear whole or not at all, whoever else writes them at the same time."""
 
+import csv
 import glob
+import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from credit_plugin.jsonable import jsonable
 
 STALE_SECONDS = 3600.0
 
@@ -27,6 +32,21 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_record(path: Path, record: Any) -> None:
+    """Write plain data as JSON, whole; see :func:`credit_plugin.jsonable.jsonable`."""
+    text = json.dumps(jsonable(record), indent=1, ensure_ascii=False, allow_nan=False)
+    with whole_file(path) as partial:
+        partial.write_text(text + "\n", "utf-8")
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows with the same columns as CSV, whole; there is at least one."""
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _remove_if_stale(left: Path) -> None:

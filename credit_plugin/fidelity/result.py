@@ -7,7 +7,6 @@ the property if its top leaves.
 """
 
 import builtins
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,8 +19,7 @@ from credit_plugin.fidelity.agreement import Agreement
 from credit_plugin.fidelity.counterfactual import Removal
 from credit_plugin.fidelity.lds import LdsResult
 from credit_plugin.fidelity.resampling import Interval
-from credit_plugin.jsonable import jsonable
-from credit_plugin.written import whole_file
+from credit_plugin.written import write_record, write_rows
 
 OWN = "values"
 """Name of the study's own values among the methods; they are always the first."""
@@ -210,17 +208,8 @@ class FidelityResult:
 
     def save(self, folder: Path) -> None:
         """Write both files to ``folder``, each complete or not at all."""
-        record = json.dumps(jsonable(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False)
-        with whole_file(folder / RECORD) as partial:
-            partial.write_text(record + "\n", "utf-8")
-        rows = self.rows()
-        with (
-            whole_file(folder / TABLE) as partial,
-            partial.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_record(folder / RECORD, asdict(self))
+        write_rows(folder / TABLE, self.rows())
 
     @classmethod
     def load(cls, folder: Path) -> "FidelityResult":

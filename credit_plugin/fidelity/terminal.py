@@ -16,10 +16,7 @@ LOG_WIDTH = 132
 
 def print_fidelity(result: FidelityResult, console: Console) -> None:
     """Print the table of methods, how cheap utilities agree, and the verdict."""
-    wide = console
-    if not console.is_terminal:  # a log has no width, and 80 letters would cut words in half
-        width = max(console.width, LOG_WIDTH)
-        wide = Console(file=console.file, width=width, highlight=False, soft_wrap=True)
+    wide = wide_console(console, LOG_WIDTH)
     wide.print(methods_table(result))
     wide.print(agreement_table(result))
     work = (f"{plain(what)} {duration(spent)}" for what, spent in result.seconds.items())
@@ -30,6 +27,14 @@ def print_fidelity(result: FidelityResult, console: Console) -> None:
     console.print(f"fidelity: {found.statement}", markup=False)
     if found.warning:
         console.print(f"warning: {found.warning}", markup=False)
+
+
+def wide_console(console: Console, log_width: int) -> Console:
+    """Return a console for wide tables: a log has no width, and 80 letters would cut words."""
+    if console.is_terminal:
+        return console
+    width = max(console.width, log_width)
+    return Console(file=console.file, width=width, highlight=False, soft_wrap=True)
 
 
 def methods_table(result: FidelityResult) -> Table:

@@ -1,18 +1,15 @@
 """What a search found: plain numbers, kept as JSON, and one table for people."""
 
 import builtins
-import csv
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from credit_plugin.config import TuningSettings
-from credit_plugin.jsonable import jsonable
 from credit_plugin.tuning.selection import complete_trials, pareto_front
 from credit_plugin.tuning.trial import HeldOut, Trial
-from credit_plugin.written import whole_file
+from credit_plugin.written import write_record, write_rows
 
 RECORD, TABLE, CHOSEN = "tuning.json", "tuning.csv", "tuned.yaml"
 
@@ -106,17 +103,8 @@ class TuningResult:
     def save(self, folder: Path) -> None:
         """Write both files to ``folder``, each complete or not at all."""
         plain = {**asdict(self), "settings": self.settings.model_dump(mode="json")}
-        record = json.dumps(jsonable(plain), indent=1, ensure_ascii=False, allow_nan=False)
-        with whole_file(folder / RECORD) as partial:
-            partial.write_text(record, "utf-8")
-        rows = self.rows()
-        with (
-            whole_file(folder / TABLE) as partial,
-            partial.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        write_record(folder / RECORD, plain)
+        write_rows(folder / TABLE, self.rows())
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row for each trial."""

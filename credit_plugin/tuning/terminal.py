@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from credit_plugin.compensation.wording import fixed
+from credit_plugin.fidelity.terminal import wide_console
 from credit_plugin.tuning.result import CHOSEN, TuningResult
 from credit_plugin.tuning.wording import changes, findings, flops_words, short
 
@@ -24,11 +25,7 @@ def print_tuning(result: TuningResult | None, folder: Path) -> None:
     if result is None:
         console.print("No trials are left; other processes are at theirs and will conclude.")
         return
-    wide = console
-    if not console.is_terminal:  # a log has no width
-        width = max(console.width, LOG_WIDTH)
-        wide = Console(width=width, highlight=False, soft_wrap=True)
-    wide.print(front_table(result))
+    wide_console(console, LOG_WIDTH).print(front_table(result))
     for sentence in findings(result):
         console.print(sentence, markup=False)
     for name, (old, new) in changes(result).items():
