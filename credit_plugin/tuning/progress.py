@@ -20,7 +20,7 @@ class TrialDisplay(ProgressDisplay):
         super().__init__(quiet=True)
         self.outer, self.evaluations = outer, evaluations
         self.done, self._counts, self._closed = 0, False, False
-        self.beat: Callable[[], None] = lambda: None
+        self.beat: Callable[[], None] = _no_trial
         self._last_beat = time.monotonic()
 
     def phase(self, name: str, total: int, done: float = 0, unit: str = "steps") -> None:
@@ -39,7 +39,7 @@ class TrialDisplay(ProgressDisplay):
 
     def close(self) -> None:
         """Show nothing any more: all trials are done."""
-        self._closed = True
+        self._closed, self.beat = True, _no_trial
 
     def finish(self) -> None:
         """Leave the outer phase open."""
@@ -47,3 +47,7 @@ class TrialDisplay(ProgressDisplay):
     def note(self, text: str) -> None:
         """Print a line of its own."""
         self.outer.note(text)
+
+
+def _no_trial() -> None:
+    """Give no sign of life: no trial is being tried."""

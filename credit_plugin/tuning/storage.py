@@ -5,7 +5,8 @@ file of its own for as long as it lives; the operating system lets go of it when
 whatever way. A trial that is still marked as running although its process is gone was interrupted:
 it is ended, and its settings are tried again, which takes little, because what it had finished is
 in the ledger. Of a process on another machine only the trial's last sign of life is known, and it
-counts as gone after ``execution.patience_seconds``.
+counts as gone after ``execution.patience_seconds``; should it only have been slow, what it says of
+that trial is left out.
 
 Each trial's suggestions come from a sampler with a seed of its own, derived from the number of the
 trial, so that a search that was interrupted goes on with the numbers that it would have had.
@@ -19,12 +20,14 @@ import socket
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
@@ -144,24 +147,25 @@ class Search:
 
     def seen(self, trial: optuna.Trial) -> None:
         """Give a sign of life."""
-        trial.set_user_attr(SEEN, time.time())
+        with suppress(UpdateFinishedTrialError):  # others took this process for gone
+            trial.set_user_attr(SEEN, time.time())
 
     def tell(self, asked: optuna.Trial, trial: Trial) -> None:
         """Keep what became of a trial; when this returns it is in the storage."""
-        asked.set_user_attr(RECORD, trial.record())
+        with suppress(UpdateFinishedTrialError):  # others took this process for gone
+            asked.set_user_attr(RECORD, trial.record())
+            self._end(trial)
+
+    def _end(self, trial: Trial) -> None:
         values = None
         if trial.state == COMPLETE:
             values = [trial.fidelity]
             values += [] if self._single else [trial.cost(self.study.tuning.cost)]
-        self.optuna.tell(asked, values, state=STATES[trial.state])
+        self.optuna.tell(trial.number, values, state=STATES[trial.state], skip_if_finished=True)
 
     def trials(self) -> list[Trial]:
         """Return all finished trials but interrupted ones, in the order of their numbers."""
-        return [
-            Trial.from_record(t.number, t.params, t.user_attrs[RECORD])
-            for t in self.optuna.get_trials(deepcopy=False)
-            if RECORD in t.user_attrs and t.state.is_finished()
-        ]
+        return [_recorded(t) for t in self.optuna.get_trials(deepcopy=False) if _is_over(t)]
 
     def others(self) -> int:
         """Return how many trials other processes are at."""
@@ -188,6 +192,9 @@ class Search:
     def _end_interrupted(self) -> None:
         for trial in self.optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if self._runs_elsewhere(trial) or trial.user_attrs.get(PROCESS) == self.process:
+                continue
+            if _is_over(trial):  # its process ended between saying so and telling the sampler
+                self._end(_recorded(trial))
                 continue
             self.optuna.tell(trial.number, state=TrialState.FAIL)
             if set(trial.params) == set(self.space):
@@ -240,9 +247,18 @@ def _objective(index: int, trial: FrozenTrial) -> float:
     return float(trial.values[index])
 
 
+def _is_over(trial: FrozenTrial) -> bool:
+    """Whether somebody said what became of a trial."""
+    return RECORD in trial.user_attrs
+
+
+def _recorded(trial: FrozenTrial) -> Trial:
+    return Trial.from_record(trial.number, trial.params, trial.user_attrs[RECORD])
+
+
 def _interrupted(trial: FrozenTrial) -> bool:
     """Whether a trial ended without anybody saying what became of it."""
-    return trial.state == TrialState.FAIL and RECORD not in trial.user_attrs
+    return trial.state == TrialState.FAIL and not _is_over(trial)
 
 
 def _is_free(path: Path) -> bool:

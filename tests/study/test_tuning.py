@@ -17,6 +17,7 @@ from credit_plugin.diffusion.beginnings import BeginningStore
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.ledger import Ledger
 from credit_plugin.game.utilities.worker import WorkerFactory
+from credit_plugin.tuning import progress
 from credit_plugin.tuning.run import run_tuning
 from credit_plugin.tuning.search import apply
 from credit_plugin.tuning.trial import COMPLETE, FAILED
@@ -46,6 +47,7 @@ def searched(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.chdir(place)
     patch.delenv("MLFLOW_RUN_ID", raising=False)
+    patch.setattr(progress, "BEAT_SECONDS", 0.0)  # at every step, as a slow machine gives them
     result, folder = run_tuning(
         micro_study(*SEARCH), workdir=place / "studies", tracking_uri=f"sqlite:///{place / 'm.db'}"
     )

@@ -12,8 +12,11 @@ import pytest
 
 from credit_plugin.config import load_study
 from credit_plugin.errors import InputError
+from credit_plugin.progress import ProgressDisplay
+from credit_plugin.tuning import progress
+from credit_plugin.tuning.progress import TrialDisplay
 from credit_plugin.tuning.search import own_parameters, search_space
-from credit_plugin.tuning.storage import JOURNAL, OWN, Search, make_sampler
+from credit_plugin.tuning.storage import JOURNAL, OWN, RECORD, SEEN, STATES, Search, make_sampler
 from credit_plugin.tuning.trial import COMPLETE, FAILED, STOPPED, Trial
 
 SEARCHED = (
@@ -172,6 +175,50 @@ def test_own_settings_that_were_interrupted_are_still_known_as_such(tmp_path):
     trials, _ = tune(tmp_path)
     assert [t.number for t in trials if t.own] == [1]
     assert trials[0].parameters == own_parameters(study, space)
+
+
+@pytest.mark.parametrize("storage", ["", "sqlite"])
+def test_a_process_that_was_taken_for_gone_goes_on_and_its_trial_is_left_out(tmp_path, storage):
+    url = (f"tuning.storage=sqlite:///{tmp_path / 'optuna.db'}",) if storage else ()
+    study, space = toy(*url)
+    with Search(study, space, tmp_path, "toy") as slow:
+        slow.process = "another machine's"  # where its lock cannot be seen
+        asked = slow.ask(own_parameters(study, space))
+        asked.set_user_attr(SEEN, 0.0)
+        with Search(study, space, tmp_path, "toy") as other:
+            again = other.ask(own_parameters(study, space))
+            assert again.params == asked.params
+            slow.seen(asked)
+            slow.tell(asked, outcome(asked))
+            other.tell(again, outcome(again))
+            assert [(t.number, t.own) for t in other.trials()] == [(again.number, True)]
+
+
+def test_a_trial_whose_process_died_before_telling_the_sampler_is_not_made_again(tmp_path):
+    study, space = toy()
+    with Search(study, space, tmp_path, "toy") as search:
+        asked = search.ask(own_parameters(study, space))
+        asked.set_user_attr(RECORD, outcome(asked).record())  # the first half of telling
+        assert len(search.trials()) == 1
+    trials, made = tune(tmp_path)
+    assert (made, len(trials)) == (7, 8)
+    assert trials[0].own
+    with Search(study, space, tmp_path, "toy") as search:
+        assert {t.state for t in search.optuna.get_trials()} <= set(STATES.values())
+
+
+def test_signs_of_life_end_with_the_last_trial(monkeypatch):
+    monkeypatch.setattr(progress, "BEAT_SECONDS", 0.0)
+    beats = []
+    shown = TrialDisplay(ProgressDisplay(quiet=True), 5)
+    shown.beat = lambda: beats.append(1)
+    time.sleep(0.01)
+    shown.update(1)
+    assert beats == [1]
+    shown.close()
+    time.sleep(0.01)
+    shown.update(2)
+    assert beats == [1]
 
 
 def test_the_trial_of_a_living_process_is_left_to_it(tmp_path):
