@@ -5,8 +5,10 @@ and the utility. Everything else decides what retraining gives, which is what tr
 with.
 
 The default search lies around the study's own settings: half to twice of what is a number on a
-logarithmic scale, so that it suits a toy and a large model alike. The study's own settings are
-always part of the search, because they are the first trial.
+logarithmic scale, so that it suits a toy and a large model alike. All of it are short lists, the
+learning rate too: trials that agree in what a training depends on share it, and no two draws from
+a range agree. The study's own settings are always part of the search, because they are the first
+trial.
 """
 
 import math
@@ -47,15 +49,15 @@ def search_space(study: Study) -> Space:
     return space
 
 
-def default_search(study: Study) -> dict[str, SearchRange | tuple[Any, ...]]:
+def default_search(study: Study) -> dict[str, tuple[Any, ...]]:
     """Return what is searched if the study file does not say it."""
-    ratio, rate = study.pruning.ratio, study.game.finetuning.learning_rate
+    ratio, training = study.pruning.ratio, study.game.finetuning
     return {
         "pruning.method": tuple(dict.fromkeys((study.pruning.method, "magnitude", "taylor"))),
         "pruning.ratio": tuple(sorted({ratio, 0.3, 0.5, 0.7})),
         "pruning.finetuning.steps": _around(study.pruning.finetuning.steps, (0.5, 1, 2)),
-        "game.finetuning.steps": _around(study.game.finetuning.steps, (0.25, 0.5, 1, 2)),
-        "game.finetuning.learning_rate": SearchRange(low=rate / 4, high=rate * 2, log=True),
+        "game.finetuning.steps": _around(training.steps, (0.25, 0.5, 1, 2)),
+        "game.finetuning.learning_rate": tuple(training.learning_rate * f for f in (0.5, 1, 2)),
         "sampling.samples": _around(study.sampling.samples, (0.25, 0.5, 1), least=16),
         "sampling.steps": _around(study.sampling.steps, (0.5, 1, 2)),
     }
