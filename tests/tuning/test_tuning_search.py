@@ -1,5 +1,8 @@
 """What may be searched, how it is written, and how a trial's settings become a study's."""
 
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -42,6 +45,13 @@ def test_the_default_search_contains_the_study_itself(preset):
     space = search_space(study)
     assert set(space) == set(default_search(study))
     assert apply(study, own_parameters(study, space)) == study
+
+
+def test_the_search_in_the_readme_is_one():
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    given = yaml.safe_load(re.search(r"```yaml\n(tuning:.*?)```", text, re.DOTALL).group(1))
+    study = study_with(f"tuning={yaml.safe_dump(given['tuning'], default_flow_style=True)}")
+    assert {"pruning.ratio", "game.finetuning.lr_schedule"} < set(search_space(study))
 
 
 def test_ranges_are_whole_numbers_where_the_setting_is_one():
