@@ -97,9 +97,10 @@ class TuningSettings(Settings):
     judge_after: int = Field(
         6, ge=4, description="Coalitions after which a trial that is clearly worse is stopped."
     )
-    rule: Literal["one_standard_error", "within"] = Field(
-        "one_standard_error",
-        description="The cheapest trial is chosen whose fidelity is at most so far below the best.",
+    rule: Literal["no_dearer", "one_standard_error", "within"] = Field(
+        "no_dearer",
+        description="The choice: the highest fidelity that similar settings lead to expect, at no "
+        "more cost than the study's own; or the cheapest trial at most so far below the best.",
     )
     within: Ratio = Field(0.02, description="How far below the best, for rule within.")
     storage: str = Field(

@@ -1,7 +1,7 @@
 """Figures of a search: fidelity against cost with the front, and what mattered.
 
 The front is a staircase: between two of its trials no trial is better than the cheaper one. Marks
-say what a trial is, as colours do; bars are one standard error, by which the rule goes.
+say what a trial is, as colours do; bars are one standard error.
 """
 
 from collections.abc import Mapping, Sequence

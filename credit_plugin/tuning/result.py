@@ -8,6 +8,7 @@ from typing import Any
 
 from credit_plugin.config import TuningSettings
 from credit_plugin.tuning.selection import complete_trials, pareto_front
+from credit_plugin.tuning.smoothing import expected_fidelities
 from credit_plugin.tuning.trial import HeldOut, Trial
 from credit_plugin.written import write_record, write_rows
 
@@ -62,6 +63,11 @@ class TuningResult:
         return pareto_front(self.trials, self.settings.cost)
 
     @builtins.property
+    def expected(self) -> dict[int, float]:
+        """What trials with similar settings lead to expect of each complete one, by number."""
+        return expected_fidelities(complete_trials(self.trials))
+
+    @builtins.property
     def spent(self) -> float:
         """Seconds of work in all trials, summed over workers."""
         return sum(trial.spent for trial in self.trials)
@@ -108,7 +114,7 @@ class TuningResult:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row for each trial."""
-        front = {trial.number for trial in self.front}
+        front, expected = {trial.number for trial in self.front}, self.expected
         names = sorted({name for trial in self.trials for name in trial.parameters})
         return [
             {
@@ -116,6 +122,7 @@ class TuningResult:
                 "state": t.state,
                 "fidelity": _cell(t.fidelity),
                 "standard_error": _cell(t.error),
+                "expected_fidelity": expected.get(t.number, ""),
                 "seconds": _cell(t.seconds),
                 "flops": _cell(t.flops),
                 "front": int(t.number in front),

@@ -1,11 +1,17 @@
 """Which trial is chosen: the Pareto front, and one rule that is stated and kept to.
 
 A trial is on the front if no other has at least its fidelity at no more cost, with one of the two
-better. The choice is the cheapest trial of the front whose fidelity reaches a bar below the best:
+better.
 
-* ``one_standard_error``: the best fidelity less its standard error (Breiman, Friedman, Olshen and
-  Stone 1984, for pruning trees): what is cheaper and cannot be told from the best is as good.
-* ``within``: the best fidelity less a stated number.
+Three rules can be asked for:
+
+* ``no_dearer``, the default: of the trials that cost no more than the study's own settings, the one
+  of which trials with similar settings lead to expect the highest fidelity
+  (:mod:`credit_plugin.tuning.smoothing`). Whoever tunes gets what is at least as cheap, and is not
+  led by the luckiest number.
+* ``one_standard_error``: the cheapest whose fidelity is at most its standard error below the best
+  (Breiman, Friedman, Olshen and Stone 1984, for pruning trees), at whatever cost.
+* ``within``: the cheapest whose fidelity is at most a stated number below the best.
 
 The best of several noisy numbers flatters itself, and so does the choice. What it is worth is
 therefore said by coalitions that no trial has seen, once, after the choice.
@@ -16,6 +22,7 @@ from typing import NamedTuple
 
 from credit_plugin.config import TuningSettings
 from credit_plugin.errors import StudyFailedError
+from credit_plugin.tuning.smoothing import expected_fidelities
 from credit_plugin.tuning.trial import COMPLETE, Trial
 
 
@@ -43,37 +50,67 @@ def choose(trials: Sequence[Trial], settings: TuningSettings) -> Trial:
     Raises:
         StudyFailedError: If no trial is complete.
     """
-    front = pareto_front(trials, settings.cost)
+    tried = complete_trials(trials)
     if settings.cost_limit is not None:
-        front = [t for t in front if t.cost(settings.cost) <= settings.cost_limit]
-    if not front:
+        tried = [t for t in tried if t.cost(settings.cost) <= settings.cost_limit]
+    if not tried:
         raise StudyFailedError("no trial was evaluated whole, so there is nothing to choose from")
-    bar = front[-1].fidelity - RULES[settings.rule].below(front[-1], settings)
-    return next(trial for trial in front if trial.fidelity >= bar)
+    return RULES[settings.rule].choose(tried, settings)
 
 
 def rule_in_words(settings: TuningSettings) -> str:
     """Return the rule as a sentence says it."""
-    limit = ""
+    words = RULES[settings.rule].words(settings)
     if settings.cost_limit is not None:
-        limit = f" among those that cost at most {settings.cost_limit:g} {settings.cost}"
-    below = RULES[settings.rule].words(settings)
-    return f"the cheapest trial whose fidelity is at most {below} below the best{limit}"
+        return f"{words}, among those that cost at most {settings.cost_limit:g} {settings.cost}"
+    return words
 
 
 class Rule(NamedTuple):
-    """How far below the best a fidelity is good enough.
+    """A way to choose.
 
     Attributes:
-        below: (best trial, settings) -> the distance.
-        words: (settings) -> the distance in words.
+        choose: (complete trials within the limit, settings) -> the chosen one.
+        words: (settings) -> which trial that is, in words.
     """
 
-    below: Callable[[Trial, TuningSettings], float]
+    choose: Callable[[Sequence[Trial], TuningSettings], Trial]
     words: Callable[[TuningSettings], str]
 
 
+def _no_dearer(trials: Sequence[Trial], settings: TuningSettings) -> Trial:
+    expected = expected_fidelities(trials)
+    own = next((t.cost(settings.cost) for t in trials if t.own), float("inf"))
+    limit = own if settings.cost_limit is None else settings.cost_limit
+    allowed = [t for t in trials if t.cost(settings.cost) <= limit]
+    return max(allowed, key=lambda t: (expected[t.number], -t.cost(settings.cost), -t.number))
+
+
+def _cheapest_above(bar: Callable[[Trial, TuningSettings], float]) -> Callable[..., Trial]:
+    """Return the choice of the cheapest trial that reaches a bar, which the best one sets."""
+
+    def choose(trials: Sequence[Trial], settings: TuningSettings) -> Trial:
+        front = pareto_front(trials, settings.cost)
+        enough = bar(front[-1], settings)
+        return next(trial for trial in front if trial.fidelity >= enough)
+
+    return choose
+
+
+def _no_dearer_words(settings: TuningSettings) -> str:
+    words = "the one of which trials with similar settings lead to expect the highest fidelity"
+    limited = settings.cost_limit is not None
+    return words if limited else f"{words}, at no more cost than the study's own settings"
+
+
 RULES = {
-    "one_standard_error": Rule(lambda best, _: best.error, lambda _: "one standard error"),
-    "within": Rule(lambda _, settings: settings.within, lambda s: f"{s.within:g}"),
+    "no_dearer": Rule(_no_dearer, _no_dearer_words),
+    "one_standard_error": Rule(
+        _cheapest_above(lambda best, _: best.fidelity - best.error),
+        lambda _: "the cheapest whose fidelity is at most one standard error below the best",
+    ),
+    "within": Rule(
+        _cheapest_above(lambda best, settings: best.fidelity - settings.within),
+        lambda s: f"the cheapest whose fidelity is at most {s.within:g} below the best",
+    ),
 }

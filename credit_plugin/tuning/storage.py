@@ -9,7 +9,8 @@ counts as gone after ``execution.patience_seconds``; should it only have been sl
 that trial is left out.
 
 Each trial's suggestions come from a sampler with a seed of its own, derived from the number of the
-trial, so that a search that was interrupted goes on with the numbers that it would have had.
+trial, so that a search that was interrupted goes on with the numbers that it would have had. What
+was tried already tells nothing new: random settings take the place of such a suggestion.
 Optuna's file lock can be left behind by a killed process; ours is the system's (fcntl), as in the
 ledger.
 """
@@ -42,6 +43,9 @@ JOURNAL = "journal.log"
 RECORD, PROCESS, SEEN, OWN = "credit", "process", "seen", "own"
 FEWEST_TO_COMPARE = 5
 """Complete trials without which nothing can be said of what matters."""
+
+MOST_DRAWS = 500
+"""Random settings among which one is looked for that was not tried."""
 
 STATES = {
     COMPLETE: TrialState.COMPLETE,
@@ -122,7 +126,7 @@ class Search:
         return self.study.tuning.cost_limit is not None
 
     def ask(self, own: Mapping[str, Any]) -> optuna.Trial | None:
-        """Return the next trial, or None if there are enough.
+        """Return the next trial, or None if there are enough, or nothing else to try.
 
         Args:
             own: The study's own settings, the first trial.
@@ -141,9 +145,26 @@ class Search:
         seed = derive_seed(self.study.seed, f"trial {len(begun)}", "sampler of tuning")
         self.optuna.sampler = make_sampler(self.study.tuning, seed)
         trial = self.optuna.ask(dict(self.space))
+        tried = [t.params for t in begun]
+        if trial.params in tried:  # a sampler that is sure of itself repeats what it knows
+            self.optuna.tell(trial, state=TrialState.FAIL)
+            untried = self._untried(tried, seed)
+            if untried is None:
+                return None
+            self.optuna.enqueue_trial(untried)
+            trial = self.optuna.ask(dict(self.space))
         trial.set_user_attr(PROCESS, self.process)
         self.seen(trial)
         return trial
+
+    def _untried(self, tried: list[dict[str, Any]], seed: int) -> dict[str, Any] | None:
+        """Return random settings that no trial had, or None if there seem to be none left."""
+        chance = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed % 2**32))
+        for _ in range(MOST_DRAWS):
+            drawn = chance.ask(dict(self.space)).params
+            if drawn not in tried:
+                return drawn
+        return None
 
     def seen(self, trial: optuna.Trial) -> None:
         """Give a sign of life."""

@@ -34,24 +34,27 @@ def print_tuning(result: TuningResult | None, folder: Path) -> None:
 
 
 def front_table(result: TuningResult) -> Table:
-    """Return the trials of the Pareto front, the cheapest first, and the study's own settings."""
+    """Return the trials of the front, the chosen one and the study's own, the cheapest first."""
     table = Table(
         title=f"{result.study}: the least cost for each fidelity to retraining", box=SIMPLE_HEAD
     )
     table.add_column("trial", no_wrap=True)
-    for name in ("fidelity", "standard\nerror", "seconds", "operations"):
+    for name in ("fidelity", "standard\nerror", "expected", "seconds", "operations"):
         table.add_column(name, justify="right", no_wrap=True)
     names = list(result.trials[0].parameters)
     for name in names:
         table.add_column(name.replace(".", "\n"), justify="right", no_wrap=True)
-    own = [result.own] if result.own is not None and result.own not in result.front else []
-    for trial in (*result.front, *own):
+    expected, unit = result.expected, result.settings.cost
+    marked = [result.trial(result.chosen), *([result.own] if result.own else [])]
+    shown = {trial.number: trial for trial in (*result.front, *marked)}
+    for trial in sorted(shown.values(), key=lambda t: (t.cost(unit), t.fidelity)):
         mark = ", chosen" if trial.number == result.chosen else ""
         mark += ", the study's own" if trial.own else ""
         table.add_row(
             f"{trial.number}{mark}",
             fixed(trial.fidelity, 2),
             fixed(trial.error, 2),
+            fixed(expected[trial.number], 2),
             f"{trial.seconds:.2f}",
             flops_words(trial.flops),
             *(short(trial.parameters[name]) for name in names),

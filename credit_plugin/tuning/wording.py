@@ -92,8 +92,9 @@ def _choice(result: TuningResult) -> str:
     return (
         f"Trial {chosen.number} is chosen, {rule_in_words(result.settings)}: v(S) of the "
         f"{plain(result.property)} follows retraining at {kind} {fixed(chosen.fidelity, 2)} "
-        f"(standard error {fixed(chosen.error, 2)}; {result.coalitions} coalitions of "
-        f"{result.size} contributors), at {cost_words(chosen)} a coalition."
+        f"(standard error {fixed(chosen.error, 2)}; {fixed(result.expected[chosen.number], 2)} is "
+        f"to be expected of such settings; {result.coalitions} coalitions of {result.size} "
+        f"contributors), at {cost_words(chosen)} a coalition."
     )
 
 
@@ -110,12 +111,14 @@ def _own(result: TuningResult) -> str:
     if own is None:
         reason = next(trial.reason for trial in result.trials if trial.own)
         return f"The study's own settings were not evaluated whole: {reason}."
+    on_front = own in result.front
     if own.number == result.chosen:
-        return "These are the study's own settings: nothing that was tried is better for its cost."
+        front = ", which are on the Pareto front" if on_front else ""
+        return f"These are the study's own settings{front}: nothing is better for its cost."
     unit = result.settings.cost
     ratio = result.trial(result.chosen).cost(unit) / own.cost(unit)
     held = result.held_out[own.number].found.value
-    front = "which are on the Pareto front" if own in result.front else "which others dominate"
+    front = "which are on the Pareto front" if on_front else "which others dominate"
     return (
         f"The study's own settings, {front}, reach {fixed(own.fidelity, 2)}, and "
         f"{fixed(held, 2)} on the coalitions that no trial has seen, at "

@@ -1,12 +1,15 @@
 """The Pareto front and the rules of choice, on trials made up of numbers."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from credit_plugin.config import TuningSettings
 from credit_plugin.errors import StudyFailedError
-from credit_plugin.tuning.selection import choose, pareto_front, rule_in_words
+from credit_plugin.tuning.selection import RULES, choose, pareto_front, rule_in_words
+from credit_plugin.tuning.smoothing import expected_fidelities
 from credit_plugin.tuning.trial import COMPLETE, FAILED, STOPPED, Trial
 
 NUMBERS = st.floats(0.01, 0.99, allow_nan=False)
@@ -61,7 +64,7 @@ def test_no_trial_dominates_the_front_and_the_front_dominates_the_rest(trials):
 
 
 def test_one_standard_error_below_the_best_is_as_good():
-    assert choose(STAIRS, TuningSettings()).number == 1
+    assert choose(STAIRS, TuningSettings(rule="one_standard_error")).number == 1
 
 
 def test_within_a_stated_distance_of_the_best():
@@ -81,16 +84,37 @@ def test_the_choice_is_on_the_front_good_enough_and_the_cheapest_of_those(trials
     assert all(t.seconds >= chosen.seconds for t in trials if t.fidelity >= bar)
 
 
+def test_nothing_dearer_than_the_studys_own_settings_is_chosen():
+    trials = [replace(STAIRS[1], own=True), *STAIRS[:1], *STAIRS[2:]]
+    assert choose(trials, TuningSettings()).number == 1
+    assert choose([replace(STAIRS[3], own=True), *STAIRS[:3]], TuningSettings()).number == 1
+    failed = replace(STAIRS[5], own=True)
+    assert choose([*STAIRS[:5], failed], TuningSettings()).number == 0
+
+
+@given(TRIALS, st.data())
+def test_the_default_choice_costs_no_more_and_is_the_best_of_those_by_expectation(trials, data):
+    own = data.draw(st.integers(0, len(trials) - 1))
+    trials[own] = replace(trials[own], own=True)
+    chosen = choose(trials, TuningSettings())
+    assert chosen.seconds <= trials[own].seconds
+    expected = expected_fidelities(trials)
+    allowed = [t for t in trials if t.seconds <= trials[own].seconds]
+    assert expected[chosen.number] == max(expected[t.number] for t in allowed)
+
+
 def test_the_cost_may_be_counted_operations():
     trials = [trial(0, 0.9, 1.0, flops=9e9), trial(1, 0.9, 2.0, flops=3e9)]
-    assert choose(trials, TuningSettings(cost="seconds")).number == 0
-    assert choose(trials, TuningSettings(cost="flops")).number == 1
+    for rule in RULES:
+        assert choose(trials, TuningSettings(cost="seconds", rule=rule)).number == 0
+        assert choose(trials, TuningSettings(cost="flops", rule=rule)).number == 1
 
 
 def test_a_limit_rules_out_what_costs_more():
-    limited = TuningSettings(cost_limit=1.5)
-    assert choose(STAIRS, limited).number == 2
-    assert "at most 1.5 seconds" in rule_in_words(limited)
+    for rule in RULES:
+        limited = TuningSettings(cost_limit=1.5, rule=rule)
+        assert choose(STAIRS, limited).number == 2
+        assert "at most 1.5 seconds" in rule_in_words(limited)
     with pytest.raises(StudyFailedError, match="no trial was evaluated whole"):
         choose(STAIRS, TuningSettings(cost_limit=0.1))
 

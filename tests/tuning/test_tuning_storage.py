@@ -109,6 +109,14 @@ def test_the_sampler_searches_where_it_is_good(tmp_path):
     assert sum(late) / len(late) < sum(early) / len(early)
 
 
+def test_nothing_is_tried_twice_and_a_small_search_ends_when_all_is_tried(tmp_path):
+    small = "tuning.search={sampling: {steps: [5, 10]}, pruning: {ratio: [0.3, 0.5, 0.7]}}"
+    trials, made = tune(tmp_path, "tuning.trials=20", small)
+    tried = [tuple(t.parameters.values()) for t in trials]
+    assert made == len(set(tried)) == 6
+    assert tune(tmp_path, "tuning.trials=20", small)[1] == 0
+
+
 def test_importances_name_what_matters(tmp_path):
     study, space = toy("tuning.trials=20", "tuning.search.sampling.steps=[5, 10]")
     tune(tmp_path, "tuning.trials=20", "tuning.search.sampling.steps=[5, 10]")

@@ -69,8 +69,9 @@ def found(trials=TRIALS, chosen=2, **changes):
 
 def test_the_choice_its_check_and_the_studys_own_settings_are_told():
     said = findings(found())
-    assert said[0].startswith("Trial 2 is chosen, the cheapest trial whose fidelity is at most one")
-    assert "Pearson 0.87 (standard error 0.04; 12 coalitions of 4 contributors)" in said[0]
+    assert said[0].startswith("Trial 2 is chosen, the one of which trials with similar settings")
+    assert "Pearson 0.87 (standard error 0.04; 0.87 is to be expected of such settings" in said[0]
+    assert "12 coalitions of 4 contributors" in said[0]
     assert "1 s, 2 GFLOP a coalition" in said[0]
     assert said[1] == "On 12 coalitions that no trial has seen it is 0.84 (0.70 to 0.95)."
     assert "which others dominate, reach 0.80" in said[2]
@@ -87,7 +88,9 @@ def test_work_is_compared_with_what_it_would_have_been():
 
 def test_own_settings_that_nothing_beats_are_said_to_stay():
     result = found(chosen=0)
-    assert "These are the study's own settings" in findings(result)[2]
+    assert findings(result)[2].startswith("These are the study's own settings: nothing")
+    alone = findings(found(TRIALS[:2], chosen=0))[2]
+    assert alone.startswith("These are the study's own settings, which are on the Pareto front:")
     assert changes(result) == {}
     assert "Nothing is changed." in description(result)
 
@@ -111,7 +114,7 @@ def test_the_table_shows_the_front_and_the_studys_own():
     console.print(front_table(found()))
     text = console.file.getvalue()
     rows = [line.split()[0].strip(",") for line in text.splitlines() if "GFLOP" in line]
-    assert rows == ["2", "1", "0"]
+    assert rows == ["2", "0", "1"]
     assert "2, chosen" in text
     assert "0, the study's own" in text
 
@@ -153,7 +156,7 @@ def test_the_record_is_json_and_the_table_has_a_row_for_each_trial(tmp_path):
     assert record["trials"][4]["fidelity"] is None
     rows = (tmp_path / "tuning.csv").read_text("utf-8").splitlines()
     assert len(rows) == 6
-    assert rows[3].startswith("2,complete,0.87,0.04,1.0,2000000000.0,1,1,")
+    assert rows[3].startswith("2,complete,0.87,0.04,0.87,1.0,2000000000.0,1,1,")
 
 
 @pytest.mark.parametrize(
