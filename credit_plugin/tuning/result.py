@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from credit_plugin.config import TuningSettings
+from credit_plugin.fidelity.resampling import Interval
 from credit_plugin.tuning.selection import complete_trials, pareto_front
 from credit_plugin.tuning.smoothing import expected_fidelities
 from credit_plugin.tuning.trial import HeldOut, Trial
@@ -27,6 +28,8 @@ class TuningResult:
         chosen: Number of the chosen one.
         held_out: What held-out coalitions say, of the chosen and of the study's own settings, by
             the number of the trial.
+        lead: By how much the chosen settings follow retraining better than the study's own on the
+            held-out coalitions; None unless both were evaluated and differ.
         importances: By objective how much each setting matters, shares that sum to 1.
         size: Members of each reference coalition.
         coalitions: How many reference coalitions trials were scored on.
@@ -41,6 +44,7 @@ class TuningResult:
     trials: tuple[Trial, ...]
     chosen: int
     held_out: Mapping[int, HeldOut]
+    lead: Interval | None
     importances: Mapping[str, Mapping[str, float]]
     size: int
     coalitions: int
@@ -104,6 +108,8 @@ class TuningResult:
             if self.own.number in self.held_out:
                 checked = self.held_out[self.own.number].found
                 named["tuning/own/held_out_fidelity"] = checked.value
+        if self.lead is not None:
+            named["tuning/held_out_lead"] = self.lead.value
         return named
 
     def save(self, folder: Path) -> None:

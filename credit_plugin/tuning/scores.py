@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from credit_plugin.fidelity.resampling import Resampled, correlate, resample_both
+from credit_plugin.fidelity.resampling import Interval, Resampled, correlate, resample_both
 
 DOUBT = 0.05
 RESAMPLES = 1000
@@ -68,6 +68,29 @@ def clearly_worse(
     """
     found = _resampled(np.stack([said, rival]), retrained, kind, seed, 0.95)
     return bool((found.draws[:, 0] >= found.draws[:, 1]).mean() < DOUBT)
+
+
+def lead(
+    said: np.ndarray,
+    rival: np.ndarray,
+    retrained: np.ndarray,
+    kind: str,
+    seed: int,
+    confidence: float = 0.95,
+) -> Interval:
+    """Return by how much a trial follows retraining better than a rival.
+
+    What makes coalitions easy or hard for both is not part of the interval.
+
+    Args:
+        said: float [m], oriented.
+        rival: float [m], of the same coalitions.
+        retrained: float [m, s].
+        kind: ``pearson`` or ``spearman``.
+        seed: Of the resamples.
+        confidence: Level of the interval.
+    """
+    return _resampled(np.stack([said, rival]), retrained, kind, seed, confidence).difference(0, 1)
 
 
 def _resampled(

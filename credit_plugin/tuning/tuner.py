@@ -6,6 +6,7 @@ goes on with the trial that it was at, and other processes may take trials from 
 """
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from filelock import FileLock
 from credit_plugin.config import fingerprint
 from credit_plugin.diffusion.beginnings import BeginningStore
 from credit_plugin.errors import StudyFailedError
+from credit_plugin.fidelity.resampling import Interval
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.plan import plan_evaluations
 from credit_plugin.games import RETRAINING, study_with
@@ -27,7 +29,7 @@ from credit_plugin.tuning.judging import OVER_LIMIT, why_stop
 from credit_plugin.tuning.progress import TrialDisplay
 from credit_plugin.tuning.reference import reference_coalitions
 from credit_plugin.tuning.result import CHOSEN, RECORD, TABLE, TuningResult
-from credit_plugin.tuning.scores import Fidelity, fidelity
+from credit_plugin.tuning.scores import Fidelity, fidelity, lead
 from credit_plugin.tuning.search import (
     Parameters,
     apply,
@@ -180,13 +182,15 @@ class Tuner:
         trials = search.trials()
         chosen = choose(trials, self.settings)
         compared = [t for t in complete_trials(trials) if t.own or t is chosen]
+        held_out = {trial.number: self._check(trial) for trial in compared}
         result = TuningResult(
             study=self.study.name,
             property=self.headline,
             settings=self.settings,
             trials=tuple(trials),
             chosen=chosen.number,
-            held_out={trial.number: self._check(trial) for trial in compared},
+            held_out=held_out,
+            lead=self._lead(chosen, compared, held_out),
             importances=search.importances(),
             size=self.coalitions.size,
             coalitions=len(self.coalitions.tuning),
@@ -210,6 +214,17 @@ class Tuner:
         tracker.log_metrics({"held_out_fidelity": found.value, "held_out_error": found.error})
         tracker.finish(STATUS[trial.state])
         return HeldOut(said, found)
+
+    def _lead(
+        self, chosen: Trial, compared: list[Trial], held_out: Mapping[int, HeldOut]
+    ) -> Interval | None:
+        """Return how far the chosen trial is ahead of the study's own on held-out coalitions."""
+        others = [held_out[t.number] for t in compared if t is not chosen]
+        if not others:
+            return None
+        said, rival = np.array(held_out[chosen.number].said), np.array(others[0].said)
+        exact = self._exact(self.coalitions.held_out)
+        return lead(said, rival, exact, self.settings.fidelity, self.study.seed)
 
     def _publish(self, result: TuningResult, parameters: Parameters) -> None:
         """Write what was found, register the chosen pruned model, and tell MLflow."""

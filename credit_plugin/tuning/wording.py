@@ -2,6 +2,7 @@
 
 from credit_plugin.compensation.wording import duration, fixed, percent, plain
 from credit_plugin.config import Study, dump_study
+from credit_plugin.fidelity.resampling import Interval
 from credit_plugin.tuning.result import CHOSEN, TuningResult
 from credit_plugin.tuning.selection import complete_trials, rule_in_words
 from credit_plugin.tuning.trial import FAILED, STOPPED, Trial
@@ -121,9 +122,17 @@ def _own(result: TuningResult) -> str:
     front = "which are on the Pareto front" if on_front else "which others dominate"
     return (
         f"The study's own settings, {front}, reach {fixed(own.fidelity, 2)}, and "
-        f"{fixed(held, 2)} on the coalitions that no trial has seen, at "
-        f"{cost_words(own)}; the chosen ones cost {percent(ratio, 0)} of that."
+        f"{fixed(held, 2)} on the coalitions that no trial has seen, at {cost_words(own)}. The "
+        f"chosen ones cost {percent(ratio, 0)} of that; on the unseen coalitions they are "
+        f"{_lead(result.lead)}."
     )
+
+
+def _lead(lead: Interval | None) -> str:
+    assert lead is not None  # both were evaluated
+    words = "ahead" if lead.low > 0 else "behind" if lead.high < 0 else "as good within the noise"
+    interval = f"{fixed(lead.low, 2, sign=True)} to {fixed(lead.high, 2, sign=True)}"
+    return f"{words}, {fixed(lead.value, 2, sign=True)} ({interval})"
 
 
 def _trials(result: TuningResult) -> str:

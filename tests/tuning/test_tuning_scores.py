@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from credit_plugin.tuning.scores import clearly_worse, fidelity
+from credit_plugin.tuning.scores import clearly_worse, fidelity, lead
 
 RETRAINED = np.random.default_rng(0).normal(size=(24, 2)) * 0.1 + np.arange(24)[:, None] * 0.2
 
@@ -57,3 +57,19 @@ def test_what_is_equal_or_nearly_so_is_not_clearly_worse():
 
 def test_what_does_not_vary_follows_nothing():
     assert fidelity(np.ones(24), RETRAINED, "pearson", 0).value == 0.0
+
+
+def test_a_lead_is_the_difference_of_fidelities_and_knows_what_both_share():
+    generator = np.random.default_rng(5)
+    true = RETRAINED.mean(1)
+    good = true + 0.2 * generator.normal(size=24)
+    bad = true + 2.0 * generator.normal(size=24)
+    found = lead(good, bad, RETRAINED, "pearson", 0)
+    assert found.value == pytest.approx(pearsonr(good, true)[0] - pearsonr(bad, true)[0])
+    assert 0 < found.low < found.value < found.high
+    turned = lead(bad, good, RETRAINED, "pearson", 0)
+    assert (turned.value, turned.low, turned.high) == pytest.approx(
+        (-found.value, -found.high, -found.low)
+    )
+    same = lead(good, 3 * good + 1, RETRAINED, "pearson", 0)
+    assert (same.low, same.high) == pytest.approx((0, 0), abs=1e-12)

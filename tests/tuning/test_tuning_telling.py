@@ -9,6 +9,7 @@ from matplotlib.legend import Legend
 from rich.console import Console
 
 from credit_plugin.config import TuningSettings
+from credit_plugin.fidelity.resampling import Interval
 from credit_plugin.tuning.figures import tuning_figures
 from credit_plugin.tuning.result import TuningResult
 from credit_plugin.tuning.scores import Fidelity
@@ -53,6 +54,7 @@ def found(trials=TRIALS, chosen=2, **changes):
             "trials": trials,
             "chosen": chosen,
             "held_out": held,
+            "lead": Interval(0.02, -0.05, 0.11),
             "importances": {
                 "fidelity": {"game.finetuning.steps": 0.9, "game.finetuning.learning_rate": 0.1},
                 "cost": {"game.finetuning.steps": 1.0, "game.finetuning.learning_rate": 0.0},
@@ -75,7 +77,8 @@ def test_the_choice_its_check_and_the_studys_own_settings_are_told():
     assert "1 s, 2 GFLOP a coalition" in said[0]
     assert said[1] == "On 12 coalitions that no trial has seen it is 0.84 (0.70 to 0.95)."
     assert "which others dominate, reach 0.80" in said[2]
-    assert "the chosen ones cost 50\u00a0% of that" in said[2]
+    assert "The chosen ones cost 50\u00a0% of that" in said[2]
+    assert "they are as good within the noise, +0.02 (\u22120.05 to +0.11)." in said[2]
     assert said[3] == "3 of 5 trials were evaluated whole, 1 stopped early, 1 failed."
 
 
@@ -84,6 +87,11 @@ def test_work_is_compared_with_what_it_would_have_been():
     assert complete.spent == pytest.approx(35.0)
     assert complete.alone == pytest.approx(84.0)
     assert complete.whole_studies == pytest.approx(7.0 * 56)
+
+
+@pytest.mark.parametrize(("low", "high", "word"), [(0.01, 0.2, "ahead"), (-0.2, -0.01, "behind")])
+def test_a_lead_that_is_more_than_noise_is_called_one(low, high, word):
+    assert f"they are {word}, " in findings(found(lead=Interval(0.1, low, high)))[2]
 
 
 def test_own_settings_that_nothing_beats_are_said_to_stay():
