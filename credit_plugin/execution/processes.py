@@ -32,6 +32,8 @@ from credit_plugin.execution.engine import Job, Outcome, RunnerFactory, register
 from credit_plugin.execution.worker_process import work
 
 PRELOADED = ("credit_plugin.game.utilities.worker", "threadpoolctl")
+"""What the server of workers imports once; a process has one server, which no engine can change."""
+
 STARTS_BEFORE_GIVING_UP = 3
 
 
@@ -60,15 +62,14 @@ class ProcessEngine:
 
     Args:
         settings: Workers, threads, patience and attempts.
-        preload: Modules that the server of workers imports once.
     """
 
-    def __init__(self, settings: ExecutionSettings, preload: Sequence[str] = PRELOADED) -> None:
+    def __init__(self, settings: ExecutionSettings) -> None:
         self.settings = settings
         self._context: BaseContext = multiprocessing.get_context(
             "spawn" if sys.platform == "win32" else "forkserver"
         )
-        self._context.set_forkserver_preload(list(preload))
+        self._context.set_forkserver_preload(list(PRELOADED))
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> "ProcessEngine":

@@ -19,7 +19,7 @@ from credit_plugin.execution.processes import ProcessEngine
 
 def run(jobs, on_progress=None, factory=None, **settings):
     options = {"workers": 2, "patience_seconds": 30, **settings}
-    with ProcessEngine(ExecutionSettings(**options), preload=()) as engine:
+    with ProcessEngine(ExecutionSettings(**options)) as engine:
         return {o.job.key: o for o in engine.run(factory or Factory(), jobs, on_progress)}
 
 
@@ -91,7 +91,7 @@ def test_workers_that_cannot_start_are_reported_once():
 
 def test_no_process_stays_behind():
     seen = set()
-    with ProcessEngine(ExecutionSettings(workers=2), preload=()) as engine:
+    with ProcessEngine(ExecutionSettings(workers=2)) as engine:
         for _ in engine.run(Factory(), squares(6)):
             seen |= {worker.process.pid for worker in engine._workers}
     assert len(seen) == 2
@@ -99,7 +99,7 @@ def test_no_process_stays_behind():
 
 
 def test_leaving_in_the_middle_ends_the_workers():
-    with ProcessEngine(ExecutionSettings(workers=2), preload=()) as engine:
+    with ProcessEngine(ExecutionSettings(workers=2)) as engine:
         for _ in engine.run(Factory(), [*squares(2), Job("slow", {"do": "sleep", "seconds": 60})]):
             pids = {worker.process.pid for worker in engine._workers}
             break
@@ -116,7 +116,7 @@ from credit_plugin.execution.processes import ProcessEngine
 
 if __name__ == "__main__":
     jobs = [Job(str(i), {"do": "sleep", "seconds": 60}) for i in range(2)]
-    with ProcessEngine(ExecutionSettings(workers=2), preload=()) as engine:
+    with ProcessEngine(ExecutionSettings(workers=2)) as engine:
         try:
             for outcome in engine.run(Factory(), jobs, lambda *_: None):
                 pass
