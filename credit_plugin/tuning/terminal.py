@@ -11,7 +11,7 @@ from credit_plugin.fidelity.terminal import wide_console
 from credit_plugin.tuning.result import CHOSEN, TuningResult
 from credit_plugin.tuning.wording import changes, findings, flops_words, short
 
-LOG_WIDTH = 160
+LOG_WIDTH = 180
 
 
 def print_tuning(result: TuningResult | None, folder: Path) -> None:
