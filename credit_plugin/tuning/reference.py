@@ -85,5 +85,5 @@ def _alike(coalitions: Sequence[str], first: int, seed: int) -> list[int]:
     weights = np.full((PARTITIONS, len(coalitions)), -1 / (len(coalitions) - first))
     for row, order in zip(weights, orders, strict=True):
         row[order[:first]] = 1 / first
-    differences = np.einsum("pi,ij,pj->p", weights, closeness, weights)
+    differences = (weights @ closeness * weights).sum(axis=1)
     return [int(k) for k in orders[int(differences.argmin())][:first]]

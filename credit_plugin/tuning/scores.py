@@ -71,14 +71,9 @@ def clearly_worse(
 
 
 def lead(
-    said: np.ndarray,
-    rival: np.ndarray,
-    retrained: np.ndarray,
-    kind: str,
-    seed: int,
-    confidence: float = 0.95,
+    said: np.ndarray, rival: np.ndarray, retrained: np.ndarray, kind: str, seed: int
 ) -> Interval:
-    """Return by how much a trial follows retraining better than a rival.
+    """Return by how much a trial follows retraining better than a rival, at 95 % confidence.
 
     What makes coalitions easy or hard for both is not part of the interval.
 
@@ -88,9 +83,8 @@ def lead(
         retrained: float [m, s].
         kind: ``pearson`` or ``spearman``.
         seed: Of the resamples.
-        confidence: Level of the interval.
     """
-    return _resampled(np.stack([said, rival]), retrained, kind, seed, confidence).difference(0, 1)
+    return _resampled(np.stack([said, rival]), retrained, kind, seed, 0.95).difference(0, 1)
 
 
 def _resampled(

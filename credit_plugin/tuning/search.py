@@ -4,8 +4,8 @@ Only what leaves retraining as it is can be searched: pruning, fine-tuning of co
 and the utility. Everything else decides what retraining gives, which is what trials are compared
 with.
 
-The default search lies around the study's own settings: half to twice of what is a number on a
-logarithmic scale, so that it suits a toy and a large model alike. All of it are short lists, the
+The default search lies around the study's own settings: a quarter to twice of what is a number on
+a logarithmic scale, so that it suits a toy and a large model alike. All of it are short lists, the
 learning rate too: trials that agree in what a training depends on share it, and no two draws from
 a range agree. The study's own settings are always part of the search, because they are the first
 trial.

@@ -8,7 +8,8 @@ Three rules can be asked for:
 * ``no_dearer``, the default: of the trials that cost no more than the study's own settings, the one
   of which trials with similar settings lead to expect the highest fidelity
   (:mod:`credit_plugin.tuning.smoothing`). Whoever tunes gets what is at least as cheap, and is not
-  led by the luckiest number.
+  led by the luckiest number. Where there is a limit of cost, or those settings could not be
+  evaluated, the best to be expected of all.
 * ``one_standard_error``: the cheapest whose fidelity is at most its standard error below the best
   (Breiman, Friedman, Olshen and Stone 1984, for pruning trees), at whatever cost.
 * ``within``: the cheapest whose fidelity is at most a stated number below the best.
@@ -80,9 +81,8 @@ class Rule(NamedTuple):
 
 def _no_dearer(trials: Sequence[Trial], settings: TuningSettings) -> Trial:
     expected = expected_fidelities(trials)
-    own = next((t.cost(settings.cost) for t in trials if t.own), float("inf"))
-    limit = own if settings.cost_limit is None else settings.cost_limit
-    allowed = [t for t in trials if t.cost(settings.cost) <= limit]
+    limits = [t.cost(settings.cost) for t in trials if t.own and settings.cost_limit is None]
+    allowed = [t for t in trials if all(t.cost(settings.cost) <= limit for limit in limits)]
     return max(allowed, key=lambda t: (expected[t.number], -t.cost(settings.cost), -t.number))
 
 

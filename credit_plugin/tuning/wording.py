@@ -114,8 +114,15 @@ def _own(result: TuningResult) -> str:
         return f"The study's own settings were not evaluated whole: {reason}."
     on_front = own in result.front
     if own.number == result.chosen:
-        front = ", which are on the Pareto front" if on_front else ""
-        return f"These are the study's own settings{front}: nothing is better for its cost."
+        if on_front:
+            return (
+                "These are the study's own settings, which are on the Pareto front: nothing that "
+                "was tried is better at no more cost."
+            )
+        return (
+            "These are the study's own settings: some that cost no more have measured higher, but "
+            "of none of them more is to be expected."
+        )
     unit = result.settings.cost
     ratio = result.trial(result.chosen).cost(unit) / own.cost(unit)
     held = result.held_out[own.number].found.value

@@ -96,7 +96,7 @@ def test_a_lead_that_is_more_than_noise_is_called_one(low, high, word):
 
 def test_own_settings_that_nothing_beats_are_said_to_stay():
     result = found(chosen=0)
-    assert findings(result)[2].startswith("These are the study's own settings: nothing")
+    assert findings(result)[2].startswith("These are the study's own settings: some that cost no")
     alone = findings(found(TRIALS[:2], chosen=0))[2]
     assert alone.startswith("These are the study's own settings, which are on the Pareto front:")
     assert changes(result) == {}
