@@ -20,7 +20,7 @@ from pathlib import Path
 
 from credit_plugin.config import Study, fingerprint
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """Raised when the code changes so that the same settings give other results."""
 
 

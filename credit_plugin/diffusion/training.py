@@ -154,7 +154,7 @@ class Trainer:
         if not self.settings.flip:
             return batch
         mirrored = torch.rand(size, generator=generator, device=device) < 0.5
-        return torch.where(mirrored[:, None, None, None], batch.flip(-1), batch)
+        return torch.where(mirrored[:, None, None, None], self.task.mirror(batch), batch)
 
     def _note_loss(self) -> None:
         loss = self._loss_sum.item() / self._since

@@ -1,5 +1,6 @@
 """The training loop: it learns, resumes exactly, restarts its average, and says when it breaks."""
 
+import numpy as np
 import pytest
 import torch
 from toy_training import make_task, settings, stripes
@@ -117,6 +118,14 @@ def test_initial_noise_does_not_depend_on_how_many_are_drawn_at_once():
     one = sample_images(task, model, noise, SAMPLING.model_copy(update={"batch_size": 12}))
     many = sample_images(task, model, noise, SAMPLING.model_copy(update={"batch_size": 5}))
     assert abs(one.astype(int) - many.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("patch_size", [1, 2, 4])
+def test_a_mirrored_example_is_the_example_of_the_mirrored_image(patch_size, channels):
+    task = make_task(patch_size, channels)
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, channels), np.uint8)
+    assert torch.equal(task.mirror(task.encode(images)), task.encode(images[:, :, ::-1]))
 
 
 def test_an_unknown_task_is_named():

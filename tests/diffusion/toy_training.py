@@ -10,10 +10,10 @@ NETWORK = NetworkSettings(
 )
 
 
-def make_task(**noise):
-    return create_task(
-        DiffusionSettings(network=NETWORK, noise=NoiseSettings(**noise)), image_size=8, channels=1
-    )
+def make_task(patch_size=1, channels=1, **noise):
+    network = NETWORK.model_copy(update={"patch_size": patch_size})
+    settings = DiffusionSettings(network=network, noise=NoiseSettings(**noise))
+    return create_task(settings, image_size=8, channels=channels)
 
 
 def settings(**changes):

@@ -36,6 +36,9 @@ class DiffusionTask(Protocol):
     def encode(self, images: np.ndarray) -> Tensor:
         """Turn uint8 images [N, H, W, C] into training examples [N, ...] (float32)."""
 
+    def mirror(self, examples: Tensor) -> Tensor:
+        """Return the training examples [N, ...] of the same images, mirrored left to right."""
+
     def loss(self, model: nn.Module, clean: Tensor, generator: torch.Generator) -> Tensor:
         """Return the scalar training loss of a batch of examples."""
 

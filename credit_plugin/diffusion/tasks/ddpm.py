@@ -84,6 +84,12 @@ class DDPMTask:
         pixels = torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C"))
         return functional.pixel_unshuffle(pixels.float().div_(127.5).sub_(1.0), self._patch)
 
+    def mirror(self, examples: Tensor) -> Tensor:
+        """Reverse the columns of patches, and those within each patch."""
+        patch = self._patch
+        # channels are in the order (C, row in the patch, column in the patch)
+        return examples.unflatten(1, (-1, patch, patch)).flip(3, -1).flatten(1, 3)
+
     def loss(self, model: nn.Module, clean: Tensor, generator: torch.Generator) -> Tensor:
         """Return the mean squared error of the prediction at uniformly drawn timesteps."""
         count, device = len(clean), clean.device
