@@ -33,7 +33,7 @@ def study_with(study: Study, utility: str) -> Study:
         return study
     found = get_utility(utility)
     game = study.game.model_copy(update={"utility": utility})
-    if found.role == "retrain":
+    if not found.finetunes:
         game = game.model_copy(update={"finetuning": GameSettings().finetuning})
     pruning = study.pruning if "pruned" in found.needs else PruningSettings()
     return study.model_copy(update={"game": game, "pruning": pruning})

@@ -142,15 +142,18 @@ def check_study(study: Study, dataset: ContributorDataset) -> None:
     Raises:
         InputError: One line that names the field.
     """
+    from credit_plugin.diffusion.domain import domain_of
     from credit_plugin.diffusion.tasks import create_task
     from credit_plugin.game.utilities import get_utility
     from credit_plugin.properties.suite import check_suite
     from credit_plugin.retrainings import plan_retrainings
     from credit_plugin.values.estimation import shares_a_total
 
-    task = create_task(study.diffusion, dataset.image_size, dataset.channels)
+    task = create_task(study.diffusion, domain_of(study.diffusion, dataset)[0])
     task.check_sampling(study.sampling)
-    get_utility(study.game.utility)
+    unsuitable = get_utility(study.game.utility).unsuitable(study)
+    if unsuitable:
+        raise InputError(unsuitable)
     check_suite(study.properties)
     if not shares_a_total(study.values.estimator, study.values.options):
         raise InputError(

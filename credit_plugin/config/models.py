@@ -134,9 +134,28 @@ class DiffusionSettings(Settings):
     """What is trained."""
 
     task: str = Field("ddpm", description="Registered task: ddpm.")
+    condition: Literal["none", "label", "contributor", "prompt"] = Field(
+        "none", description="What the network is told that an image is of."
+    )
+    prompt: str = Field(
+        "", description="Text of condition prompt; it may use {contributor} and {caption}."
+    )
     network: NetworkSettings = NetworkSettings()
     noise: NoiseSettings = NoiseSettings()
     training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _prompt_is_complete(self) -> "DiffusionSettings":
+        if bool(self.prompt.strip()) != (self.condition == "prompt"):
+            raise ValueError("condition prompt needs a prompt, and no other condition has one")
+        try:
+            self.prompt.format(contributor="", caption="")
+        except (LookupError, ValueError, AttributeError):
+            raise ValueError(
+                f"prompt {self.prompt!r} cannot be filled in; it may use {{contributor}} and "
+                "{caption}"
+            ) from None
+        return self
 
 
 class PruningSettings(Settings):
@@ -158,6 +177,13 @@ class SamplingSettings(Settings):
     steps: Count = Field(15, description="Sampler steps.")
     samples: int = Field(512, ge=16, description="Images for each evaluation.")
     batch_size: Count = Field(256, description="Images drawn at once.")
+    guidance: float = Field(
+        1.0,
+        ge=1,
+        le=50,
+        description="Scale of classifier-free guidance; 1 is none, and all that models without "
+        "text know.",
+    )
 
 
 class ClassifierSettings(Settings):

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from credit_plugin.config.fields import Settings
 from credit_plugin.config.game import FidelitySettings, GameSettings, ValuesSettings
@@ -14,6 +14,7 @@ from credit_plugin.config.models import (
     PropertySettings,
     PruningSettings,
     SamplingSettings,
+    TrainingSettings,
 )
 from credit_plugin.config.operation import CompensationSettings, ExecutionSettings
 from credit_plugin.config.tuning import TuningSettings
@@ -42,19 +43,10 @@ class Study(Settings):
     execution: ExecutionSettings = ExecutionSettings()
     compensation: CompensationSettings = CompensationSettings()
 
-    @model_validator(mode="after")
-    def _image_size_halves(self) -> "Study":
-        network = self.diffusion.network
-        halvings = len(network.block_out_channels) - 1
-        unit = network.patch_size * 2**halvings
-        if self.data.image_size % unit:
-            patches = f" in patches of {network.patch_size}" if network.patch_size > 1 else ""
-            raise ValueError(
-                f"data.image_size = {self.data.image_size}{patches} cannot be halved {halvings} "
-                f"times, as diffusion.network.block_out_channels with {halvings + 1} levels "
-                f"needs: use a multiple of {unit}"
-            )
-        return self
+    @property
+    def trainings(self) -> tuple[TrainingSettings, ...]:
+        """All runs of gradient descent that the study may make."""
+        return self.diffusion.training, self.pruning.finetuning, self.game.finetuning
 
 
 def fingerprint(*parts: Any) -> str:

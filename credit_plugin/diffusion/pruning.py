@@ -15,27 +15,49 @@ from the task's untrained network. It is stored beside the weights instead of pi
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 import torch_pruning as tp
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
-from credit_plugin.diffusion.tasks import DiffusionTask
+from credit_plugin.diffusion.examples import Examples
 
-History = list[tuple[str, bool, list[int]]]
+History = list[Any]
+"""What pruning removed, as JSON can hold it: enough to rebuild the pruned architecture. Here it is
+triples (layer, whether its output side lost channels, their indices) in the order of removal."""
 
 TAYLOR_BATCHES = 16
 TAYLOR_BATCH_SIZE = 32
 
 
+class Prunable(Protocol):
+    """What pruning must know of the task that built a network."""
+
+    def build(self, seed: int) -> nn.Module:
+        """Return the untrained network."""
+
+    def example_inputs(self) -> dict[str, Tensor]:
+        """Return keyword arguments for one forward pass of a single example, for tracing."""
+
+    def output_layers(self, model: nn.Module) -> list[nn.Module]:
+        """Return the layers whose width the data prescribes: they are never pruned."""
+
+    def after_pruning(self, model: nn.Module) -> None:
+        """Bring what the network remembers about its own widths in line with its weights."""
+
+    def loss(self, model: nn.Module, batch: Examples, generator: torch.Generator) -> Tensor:
+        """Return the scalar training loss of a batch."""
+
+
 def prune(
-    task: DiffusionTask,
+    task: Prunable,
     model: nn.Module,
     method: str,
     ratio: float,
-    examples: Tensor,
+    examples: Examples,
     seed: int,
 ) -> History:
     """Prune ``model`` in place and return the history that rebuilds its architecture.
@@ -45,7 +67,7 @@ def prune(
         model: A trained network on the CPU or a GPU.
         method: ``magnitude``, ``taylor`` or ``random``.
         ratio: Share of the channels of each layer that goes, in (0, 1).
-        examples: Encoded examples [N, ...] for methods that need gradients.
+        examples: For methods that need gradients.
         seed: Seeds random importance, and the batches of Taylor importance.
     """
     device = next(model.parameters()).device
@@ -79,7 +101,7 @@ def prune(
     ]
 
 
-def rebuild(task: DiffusionTask, history: Sequence[tuple[str, bool, list[int]]]) -> nn.Module:
+def rebuild(task: Prunable, history: History) -> nn.Module:
     """Return an untrained network of the pruned architecture.
 
     Args:
@@ -131,30 +153,31 @@ def _heads(model: nn.Module) -> dict[nn.Module, int]:
 
 
 def _magnitude(
-    task: DiffusionTask, model: nn.Module, examples: Tensor, seed: int
+    task: Prunable, model: nn.Module, examples: Examples, seed: int
 ) -> tp.importance.Importance:
     return tp.importance.GroupMagnitudeImportance(p=2)
 
 
 def _random(
-    task: DiffusionTask, model: nn.Module, examples: Tensor, seed: int
+    task: Prunable, model: nn.Module, examples: Examples, seed: int
 ) -> tp.importance.Importance:
     return tp.importance.RandomImportance()
 
 
 def _taylor(
-    task: DiffusionTask, model: nn.Module, examples: Tensor, seed: int
+    task: Prunable, model: nn.Module, examples: Examples, seed: int
 ) -> tp.importance.Importance:
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
+    examples = examples.to(device)
     for _ in range(TAYLOR_BATCHES):
         index = torch.randint(
             len(examples), (TAYLOR_BATCH_SIZE,), generator=generator, device=device
         )
-        task.loss(model, examples.to(device)[index], generator).backward()
+        task.loss(model, examples[index], generator).backward()
     return tp.importance.GroupTaylorImportance()
 
 
 _IMPORTANCES: dict[
-    str, Callable[[DiffusionTask, nn.Module, Tensor, int], tp.importance.Importance]
+    str, Callable[[Prunable, nn.Module, Examples, int], tp.importance.Importance]
 ] = {"magnitude": _magnitude, "random": _random, "taylor": _taylor}

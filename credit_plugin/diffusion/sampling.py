@@ -21,6 +21,7 @@ def sample_images(
     noise: Tensor,
     sampling: SamplingSettings,
     report: Callable[[int, int], None] | None = None,
+    condition: Tensor | None = None,
 ) -> np.ndarray:
     """Return one uint8 image [H, W, C] for each row of ``noise``.
 
@@ -30,6 +31,7 @@ def sample_images(
         noise: Initial noise [n, ...] on the CPU.
         sampling: Sampler, steps and batch size.
         report: Called with (images done, images in all).
+        condition: int64 [n], what each image is to be of; None for a model without conditions.
 
     Returns:
         Images [n, H, W, C].
@@ -38,9 +40,10 @@ def sample_images(
     model.eval()
     batches = []
     for start in range(0, len(noise), sampling.batch_size):
-        batch = noise[start : start + sampling.batch_size].to(device)
+        rows = slice(start, start + sampling.batch_size)
+        given = None if condition is None else condition[rows].to(device)
         with torch.inference_mode():
-            batches.append(task.sample(model, batch, sampling))
+            batches.append(task.sample(model, noise[rows].to(device), sampling, given))
         if report is not None:
-            report(min(start + sampling.batch_size, len(noise)), len(noise))
+            report(min(rows.stop, len(noise)), len(noise))
     return np.concatenate(batches)

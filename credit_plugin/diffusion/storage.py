@@ -8,7 +8,7 @@ bit, as before saving.
 
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from credit_plugin.config import DiffusionSettings, SamplingSettings
-from credit_plugin.diffusion.pruning import History, count_parameters, rebuild
+from credit_plugin.diffusion.domain import ImageDomain, draw_conditions
+from credit_plugin.diffusion.pruning import History, count_parameters
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.tasks import DiffusionTask, create_task
 from credit_plugin.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, CONFIG, HISTORY = "model.safetensors", "config.json", "pruning_history.json"
 
 
@@ -36,6 +37,7 @@ class LoadedModel:
         sampling: How its samples are drawn.
         history: What was pruned; empty for a full model.
         facts: What its maker noted: losses, seconds, properties.
+        shares: Images of each condition that it was trained on; empty without conditions.
     """
 
     task: DiffusionTask
@@ -43,10 +45,16 @@ class LoadedModel:
     sampling: SamplingSettings
     history: History = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    shares: tuple[int, ...] = ()
 
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
-        """Return ``n`` images, uint8 [n, H, W, C]; the same seed gives the same images."""
-        return sample_images(self.task, self.model, self.task.noise(n, seed), self.sampling)
+        """Return ``n`` images, uint8 [n, H, W, C]; the same seed gives the same images.
+
+        A conditional model draws every condition as often as it was trained on it.
+        """
+        condition = draw_conditions(self.shares, n, seed) if self.shares else None
+        noise = self.task.noise(n, seed)
+        return sample_images(self.task, self.model, noise, self.sampling, condition=condition)
 
 
 def save_model_folder(loaded: LoadedModel, folder: Path) -> None:
@@ -63,8 +71,8 @@ def save_model_folder(loaded: LoadedModel, folder: Path) -> None:
         "format": FORMAT,
         "diffusion": loaded.task.settings.model_dump(mode="json"),
         "sampling": loaded.sampling.model_dump(mode="json"),
-        "image_size": loaded.task.image_size,
-        "channels": loaded.task.channels,
+        "domain": asdict(loaded.task.domain),
+        "shares": loaded.shares,
         "parameters": count_parameters(loaded.model),
         "facts": loaded.facts,
     }
@@ -92,12 +100,12 @@ def load_model_folder(folder: Path, device: str = "cpu") -> LoadedModel:
             f"model folder {folder} has format {config['format']}, this version reads {FORMAT}"
         )
     settings = DiffusionSettings.model_validate(config["diffusion"])
-    task = create_task(settings, config["image_size"], config["channels"])
-    model = rebuild(task, history) if history else task.build(seed=0)
+    task = create_task(settings, _domain(config["domain"]), folder)
+    model = task.rebuild(history, seed=0) if history else task.build(seed=0)
     model.load_state_dict(weights)
     model.to(device).eval()
     sampling = SamplingSettings.model_validate(config["sampling"])
-    return LoadedModel(task, model, sampling, history, config["facts"])
+    return LoadedModel(task, model, sampling, history, config["facts"], tuple(config["shares"]))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -106,11 +114,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def _domain(found: dict[str, Any]) -> ImageDomain:
+    return ImageDomain(found["image_size"], found["channels"], tuple(found["conditions"]))
+
+
 def _read_history(folder: Path) -> History:
     path = folder / HISTORY
-    if not path.exists():
-        return []
-    return [
-        (str(name), bool(out), [int(i) for i in idx])
-        for name, out, idx in json.loads(path.read_text("utf-8"))
-    ]
+    history: History = json.loads(path.read_text("utf-8")) if path.exists() else []
+    return history

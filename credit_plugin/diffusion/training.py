@@ -30,6 +30,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from credit_plugin.config import TrainingSettings
 from credit_plugin.diffusion.beginnings import Beginnings
+from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.tasks import DiffusionTask
 from credit_plugin.written import whole_file
 
@@ -88,7 +89,7 @@ class Trainer:
 
     def run(
         self,
-        examples: Tensor,
+        examples: Examples,
         report: Report | None = None,
         checkpoint: Path | None = None,
         checkpoint_seconds: float = 20.0,
@@ -97,7 +98,7 @@ class Trainer:
         """Train to the last step and leave the weights to evaluate in the model.
 
         Args:
-            examples: Encoded training examples [N, ...], N >= 1.
+            examples: Training examples, one or more.
             report: Called with (steps done, steps in all).
             checkpoint: File to resume from if it exists, and to save to from time to time.
             checkpoint_seconds: Time between two saves.
@@ -133,7 +134,7 @@ class Trainer:
         self.model.eval()
         return self.result
 
-    def _advance(self, examples: Tensor) -> Tensor:
+    def _advance(self, examples: Examples) -> Tensor:
         batch = self._draw_batch(examples)
         with _mixed_precision(self.device):
             loss = self.task.loss(self.model, batch, self.generator)
@@ -147,14 +148,15 @@ class Trainer:
         self.step += 1
         return loss.detach()
 
-    def _draw_batch(self, examples: Tensor) -> Tensor:
+    def _draw_batch(self, examples: Examples) -> Examples:
         size = (self.settings.batch_size,)
         generator, device = self.generator, self.device
         batch = examples[torch.randint(len(examples), size, generator=generator, device=device)]
         if not self.settings.flip:
             return batch
         mirrored = torch.rand(size, generator=generator, device=device) < 0.5
-        return torch.where(mirrored[:, None, None, None], self.task.mirror(batch), batch)
+        mirrored = mirrored.view(-1, *[1] * (batch.clean.ndim - 1))
+        return batch.replaced(torch.where(mirrored, self.task.mirror(batch), batch.clean))
 
     def _note_loss(self) -> None:
         loss = self._loss_sum.item() / self._since

@@ -23,7 +23,7 @@ from credit_plugin.fidelity.counterfactual import Noise, Removal, change, plan_r
 from credit_plugin.fidelity.lds import linear_datamodeling_score
 from credit_plugin.fidelity.reference import FEWEST, TestSet, distinct, draw_test_sets, rests_on
 from credit_plugin.fidelity.result import RECORD, Counterfactual, FidelityResult, Method, Test
-from credit_plugin.fidelity.scoring import Scoring, lacking
+from credit_plugin.fidelity.scoring import Scoring, unusable
 from credit_plugin.game.ledger import Evaluation
 from credit_plugin.game.plan import PlannedEvaluation
 from credit_plugin.game.utilities import get_utility
@@ -130,7 +130,7 @@ class FidelityCheck:
         """Return the utilities to compare with retraining, the study's own first."""
         chosen = []
         for name in dict.fromkeys((self.study.game.utility, *self.settings.proxies)):
-            reason = lacking(get_utility(name).needs, self.session)
+            reason = unusable(name, self.session)
             if reason:
                 skipped[name] = reason
             elif name != RETRAINING:

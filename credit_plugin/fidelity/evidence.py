@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.fidelity.gradients import GradientFeatures
 from credit_plugin.game.utilities.workbench import Workbench
@@ -57,20 +58,38 @@ class Evidence:
         return np.asarray(self.dataset.images[self.rows])
 
     @cached_property
-    def examples(self) -> Tensor:
-        """Those training images as the task encodes them, [m, ...], on the device."""
+    def examples(self) -> Examples:
+        """Those training images as the task encodes them, on the device."""
         return self.bench.all_examples[torch.from_numpy(self.rows)]
 
     @cached_property
     def generated(self) -> np.ndarray:
         """Images that the full model generates, uint8 [g, H, W, C]."""
-        noise = self.bench.noise(0)[: self.settings.generated]
-        return sample_images(self.bench.task, self.bench.full.model, noise, self.study.sampling)
+        return sample_images(
+            self.bench.task,
+            self.bench.full.model,
+            self.initial_noise,
+            self.study.sampling,
+            condition=self.generated_condition,
+        )
+
+    @property
+    def initial_noise(self) -> Tensor:
+        """What those generated images begin with, [g, ...] on the CPU."""
+        return self.bench.noise(0)[: self.settings.generated]
 
     @cached_property
-    def generated_examples(self) -> Tensor:
-        """Those generated images as the task encodes them, [g, ...], on the device."""
-        return self.bench.task.encode(self.generated).to(self.bench.device)
+    def generated_condition(self) -> Tensor | None:
+        """What those generated images are of, int64 [g]; None without conditions."""
+        condition = self.bench.drawn_conditions()
+        return None if condition is None else condition[: self.settings.generated]
+
+    @cached_property
+    def generated_examples(self) -> Examples:
+        """Those generated images as the task encodes them, on the device."""
+        drawn = self.generated_condition
+        condition = None if drawn is None else drawn.numpy()
+        return self.bench.task.encode(self.generated, condition).to(self.bench.device)
 
     @cached_property
     def described_images(self) -> ImageSet:

@@ -39,6 +39,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.tasks import DiffusionTask
 from credit_plugin.fidelity.projection import Projection, parameter_sizes
 from credit_plugin.seeding import numpy_generator
@@ -100,29 +101,28 @@ class GradientFeatures:
     @cached_property
     def journey(self) -> np.ndarray:
         """Loss along the sampling of the generated images, [g, k]."""
-        timesteps, clean = self._states()
-        return self._features(functional.mse_loss, clean, self._generated_noise, timesteps)
+        levels, clean = self._states()
+        examples = self.evidence.generated_examples.replaced(clean)
+        return self._features(functional.mse_loss, examples, self._generated_noise, levels)
 
-    def _renoised(self, output: Output, examples: Tensor, noise: Tensor) -> np.ndarray:
-        total = self.task.settings.noise.train_timesteps
-        timesteps = _middles(total, self.settings.timesteps)
-        clean = examples[:, None].expand(-1, len(timesteps), *examples.shape[1:])
-        return self._features(output, clean, noise, timesteps)
+    def _renoised(self, output: Output, examples: Examples, noise: Tensor) -> np.ndarray:
+        levels = _middles(self.task.total_levels, self.settings.timesteps)
+        clean = examples.clean[:, None].expand(-1, len(levels), *examples.clean.shape[1:])
+        return self._features(output, examples.replaced(clean), noise, levels)
 
     def _features(
-        self, output: Output, clean: Tensor, noise: Tensor, timesteps: list[int]
+        self, output: Output, examples: Examples, noise: Tensor, chosen: list[int]
     ) -> np.ndarray:
-        levels = torch.tensor(timesteps, device=clean.device)
-        # the settings may ask for more noise levels than there are
-        chunks = zip(
-            clean.split(self.chunk), noise[:, : len(levels)].split(self.chunk), strict=True
-        )
-        features = [
-            self.project(
-                per_sample_gradients(self.task, self.model, output, part, part_noise, levels)
+        """Return features [m, k]; ``examples.clean`` is [m, t, ...], one for each level."""
+        levels = torch.tensor(chosen, device=noise.device)
+        noise = noise[:, : len(levels)]  # the settings may ask for more levels than there are
+        features = []
+        for start in range(0, len(examples), self.chunk):
+            part = slice(start, start + self.chunk)
+            gradients = per_sample_gradients(
+                self.task, self.model, output, examples[part], noise[part], levels
             )
-            for part, part_noise in chunks
-        ]
+            features.append(self.project(gradients))
         found = torch.cat(features).cpu().double().numpy()
         if not np.isfinite(found).all():
             raise FloatingPointError(
@@ -132,16 +132,18 @@ class GradientFeatures:
 
     def _states(self) -> tuple[list[int], Tensor]:
         evidence, sampling = self.evidence, self.evidence.study.sampling
-        initial = evidence.bench.noise(0)[: self.settings.generated]
-        batches, timesteps = [], []
-        for noise in initial.split(sampling.batch_size):
-            steps = self.task.trajectory(self.model, noise.to(evidence.bench.device), sampling)
+        device, condition = evidence.bench.device, evidence.generated_condition
+        batches, levels = [], []
+        for start in range(0, len(evidence.initial_noise), sampling.batch_size):
+            part = slice(start, start + sampling.batch_size)
+            noise = evidence.initial_noise[part].to(device)
+            given = None if condition is None else condition[part].to(device)
             # a sampler of higher order makes more steps than it was asked for
-            states = list(steps)
+            states = list(self.task.trajectory(self.model, noise, sampling, given))
             chosen = [states[i] for i in _middles(len(states), self.settings.timesteps)]
-            timesteps = [timestep for timestep, _ in chosen]
+            levels = [level for level, _ in chosen]
             batches.append(torch.stack([clean for _, clean in chosen], 1))
-        return timesteps, torch.cat(batches)
+        return levels, torch.cat(batches)
 
     @cached_property
     def _training_noise(self) -> Tensor:
@@ -151,23 +153,23 @@ class GradientFeatures:
     def _generated_noise(self) -> Tensor:
         return self._noise(self.evidence.generated, self.evidence.generated_examples)
 
-    def _noise(self, images: np.ndarray, examples: Tensor) -> Tensor:
-        shape = (self.settings.timesteps, *examples.shape[1:])
+    def _noise(self, images: np.ndarray, examples: Examples) -> Tensor:
+        shape = (self.settings.timesteps, *examples.clean.shape[1:])
         draws = np.empty((len(images), *shape), np.float32)
         for image, draw in zip(images, draws, strict=True):
             key = hashlib.sha256(image.tobytes()).hexdigest()
             generator = numpy_generator(self.evidence.study.seed, key, "noise of gradients")
             draw[:] = generator.standard_normal(shape, np.float32)
-        return torch.from_numpy(draws).to(examples.device)
+        return torch.from_numpy(draws).to(examples.clean.device)
 
 
 def per_sample_gradients(
     task: DiffusionTask,
     model: nn.Module,
     output: Output,
-    clean: Tensor,
+    examples: Examples,
     noise: Tensor,
-    timesteps: Tensor,
+    levels: Tensor,
 ) -> dict[str, Tensor]:
     """Return the gradient of ``output`` for each image, [n, ...] for each trained parameter.
 
@@ -175,21 +177,26 @@ def per_sample_gradients(
         task: What the prediction and its target are.
         model: The network.
         output: Function of predictions and targets.
-        clean: Examples [n, t, ...], one for each noise level.
+        examples: Of n images; ``clean`` is [n, t, ...], one for each noise level.
         noise: Noise like ``clean``.
-        timesteps: Noise levels int64 [t], the same for all images.
+        levels: Noise levels int64 [t], the same for all images.
     """
 
-    def value(parameters: dict[str, Tensor], clean: Tensor, noise: Tensor) -> Tensor:
+    def value(
+        parameters: dict[str, Tensor], clean: Tensor, noise: Tensor, condition: Tensor | None
+    ) -> Tensor:
         def call(*inputs: Tensor, **options: Any) -> Any:
             return functional_call(model, parameters, inputs, options)
 
-        return output(*task.predict(call, clean, noise, timesteps))
+        each = None if condition is None else condition.expand(len(levels))
+        return output(*task.predict(call, Examples(clean, each), noise, levels))
+
+    conditions = None if examples.condition is None else 0
 
     # the faster kernels of attention are not vectorised over samples
     with sdpa_kernel(SDPBackend.MATH):
-        found: dict[str, Tensor] = vmap(grad(value), in_dims=(None, 0, 0))(
-            _trained(model), clean, noise
+        found: dict[str, Tensor] = vmap(grad(value), in_dims=(None, 0, 0, conditions))(
+            _trained(model), examples.clean, noise, examples.condition
         )
     return found
 

@@ -140,10 +140,9 @@ class Scoring:
 
     def _lacking(self, method: Attribution) -> str | None:
         """Return which model a method needs that the study does not make."""
-        needs: Sequence[str] = ("full",)
         if isinstance(method, GameAttribution):
-            needs = get_utility(self._utility(method)).needs
-        return lacking(needs, self.session)
+            return unusable(self._utility(method), self.session)
+        return lacking(("full",), self.session)
 
     def _run_image_methods(self, names: Sequence[str]) -> dict[str, Any]:
         session, folders = self.session, self.session.folders
@@ -183,6 +182,12 @@ def scores_identity(study: Study, method: Attribution) -> str:
     settings = study.fidelity.model_dump(mode="json", exclude=_NOT_LOOKED_AT)
     measured = study.properties.model_dump(mode="json", exclude={"observer_path"})
     return fingerprint(RESULTS_VERSION, settings, measured, study.sampling, method.identity(study))
+
+
+def unusable(utility: str, session: "Session") -> str | None:
+    """Return why a utility cannot be compared with in a study, and the mend, or None."""
+    found = get_utility(utility)
+    return found.unsuitable(session.study) or lacking(found.needs, session)
 
 
 def lacking(needs: Sequence[str], session: "Session") -> str | None:

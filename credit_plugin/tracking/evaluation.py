@@ -205,7 +205,6 @@ def _model_data(subject: Subject) -> pd.DataFrame:
 def _model_metrics(subject: Subject, rows: Any, device: str) -> dict[str, float]:
     import numpy as np
 
-    from credit_plugin.diffusion.sampling import sample_images
     from credit_plugin.diffusion.storage import load_model_folder
 
     plan = drawn_images(rows)
@@ -213,9 +212,8 @@ def _model_metrics(subject: Subject, rows: Any, device: str) -> dict[str, float]
         reference = fetch_reference(subject.client, subject.study, Path(scratch))
         _check_fit(subject, reference.measurement.models)
         loaded = load_model_folder(subject.content, device)
-        sampling = reference.measurement.sampling
-        noises = [loaded.task.noise(n, seed) for n, seed in plan if n]
-        images = [sample_images(loaded.task, loaded.model, noise, sampling) for noise in noises]
+        loaded.sampling = reference.measurement.sampling
+        images = [loaded.sample(n, seed) for n, seed in plan if n]
         measured = reference.suite(device).measure(np.concatenate(images))
     properties = {f"property/{name}": float(value) for name, value in measured.items()}
     return properties | subject.carried("fidelity/")

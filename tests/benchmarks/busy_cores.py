@@ -17,13 +17,15 @@ import click
 TRAINING = """
 import sys, time, torch
 from credit_plugin.config import load_study
+from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.tasks import create_task
 from credit_plugin.diffusion.training import Trainer
 torch.set_num_threads(2)
 study, steps = load_study("digits"), int(sys.argv[1])
 settings = study.diffusion.training.model_copy(update={"steps": steps, "warmup_steps": 0})
-task = create_task(study.diffusion, study.data.image_size, 1)
-examples = torch.randn(256, *task.example_inputs()["sample"].shape[1:])
+task = create_task(study.diffusion, ImageDomain(study.data.image_size, 1))
+examples = Examples(torch.randn(256, *task.shape))
 trainer = Trainer(task, task.build(0), settings, 0)
 started = time.monotonic()
 trainer.run(examples)

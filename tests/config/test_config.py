@@ -33,7 +33,6 @@ def test_the_default_is_the_demo():
             "diffusion.training.steps: input should be a valid integer",
         ),
         ("game.budget=3", "game.budget: input should be greater than or equal to 4"),
-        ("data.image_size=18", "data.image_size = 18 in patches of 4 cannot be halved"),
         ("game.finetuning.warmup_steps=100000", "warmup_steps = 100000 is longer than the run"),
         ("properties.headline=beauty", "headline 'beauty' is not among names"),
         ("properties.names=[diversity, diversity]", "names"),

@@ -5,6 +5,8 @@ import torch
 from diffusers.models.attention_processor import Attention
 
 from credit_plugin.config import DiffusionSettings, NetworkSettings, SamplingSettings
+from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.pruning import count_parameters, prune, rebuild, reset_parameters
 from credit_plugin.diffusion.storage import LoadedModel, load_model_folder, save_model_folder
 from credit_plugin.diffusion.tasks import create_task
@@ -30,11 +32,12 @@ SMALL = NetworkSettings(
 
 
 def small_task(channels=3):
-    return create_task(DiffusionSettings(network=SMALL), image_size=8, channels=channels)
+    return create_task(DiffusionSettings(network=SMALL), ImageDomain(8, channels))
 
 
 def examples(task, count=40):
-    return torch.randn(count, task.channels, 8, 8, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    return Examples(torch.randn(count, task.domain.channels, 8, 8, generator=generator))
 
 
 @pytest.mark.parametrize(
@@ -43,11 +46,11 @@ def examples(task, count=40):
     ids=["cifar20", "celeba-hq"],
 )
 def test_the_papers_networks_have_the_papers_sizes(network, size, ratio, full, pruned):
-    task = create_task(DiffusionSettings(network=network), size, 3)
+    task = create_task(DiffusionSettings(network=network), ImageDomain(size, 3))
     model = task.build(seed=0)
     assert count_parameters(model) == pytest.approx(full, rel=0.01)
     heads = [m.heads for m in model.modules() if isinstance(m, Attention)]
-    prune(task, model, "magnitude", ratio, torch.zeros(1), seed=0)
+    prune(task, model, "magnitude", ratio, Examples(torch.zeros(1)), seed=0)
     assert count_parameters(model) == pytest.approx(pruned, rel=0.01)
     assert [m.heads for m in model.modules() if isinstance(m, Attention)] == heads
     with torch.inference_mode():
@@ -65,7 +68,7 @@ def test_a_pruned_model_is_the_same_after_saving_and_loading(tmp_path, method):
     loaded = LoadedModel(task, model, SamplingSettings(steps=3, samples=16), history, {"a": 1})
     save_model_folder(loaded, tmp_path / "pruned")
     again = load_model_folder(tmp_path / "pruned")
-    inputs = {**task.example_inputs(), "sample": examples(task, 1)}
+    inputs = {**task.example_inputs(), "sample": examples(task, 1).clean}
     with torch.inference_mode():
         assert torch.equal(model.eval()(**inputs).sample, again.model(**inputs).sample)
     assert (loaded.sample(5, seed=2) == again.sample(5, seed=2)).all()

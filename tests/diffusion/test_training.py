@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from toy_training import make_task, settings, stripes
+from toy_training import NETWORK, make_task, settings, stripes
 
 from credit_plugin.config import (
     DiffusionSettings,
     SamplingSettings,
 )
+from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.tasks import create_task
 from credit_plugin.diffusion.training import Trainer
@@ -78,7 +79,7 @@ def test_the_average_starts_afresh_with_every_run():
 def test_a_loss_that_is_not_finite_ends_the_run_with_advice():
     task = make_task()
     broken = stripes()
-    broken[0] = float("nan")
+    broken.clean[0] = float("nan")
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
         Trainer(task, task.build(0), settings(batch_size=64), 1).run(broken)
 
@@ -125,9 +126,16 @@ def test_initial_noise_does_not_depend_on_how_many_are_drawn_at_once():
 def test_a_mirrored_example_is_the_example_of_the_mirrored_image(patch_size, channels):
     task = make_task(patch_size, channels)
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, channels), np.uint8)
-    assert torch.equal(task.mirror(task.encode(images)), task.encode(images[:, :, ::-1]))
+    assert torch.equal(task.mirror(task.encode(images)), task.encode(images[:, :, ::-1]).clean)
 
 
 def test_an_unknown_task_is_named():
     with pytest.raises(InputError, match=r"diffusion\.task"):
-        create_task(DiffusionSettings(task="gan"), 8, 1)
+        create_task(DiffusionSettings(task="gan"), ImageDomain(8, 1))
+
+
+@pytest.mark.parametrize(("patch_size", "size", "unit"), [(1, 9, 2), (4, 12, 8), (4, 18, 8)])
+def test_a_size_that_the_network_cannot_halve_is_named(patch_size, size, unit):
+    network = NETWORK.model_copy(update={"patch_size": patch_size})
+    with pytest.raises(InputError, match=rf"data\.image_size = {size} .*multiple of {unit}$"):
+        create_task(DiffusionSettings(network=network), ImageDomain(size, 1))

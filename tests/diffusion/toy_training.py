@@ -3,6 +3,8 @@
 import torch
 
 from credit_plugin.config import DiffusionSettings, NetworkSettings, NoiseSettings, TrainingSettings
+from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.tasks import create_task
 
 NETWORK = NetworkSettings(
@@ -13,7 +15,7 @@ NETWORK = NetworkSettings(
 def make_task(patch_size=1, channels=1, **noise):
     network = NETWORK.model_copy(update={"patch_size": patch_size})
     settings = DiffusionSettings(network=network, noise=NoiseSettings(**noise))
-    return create_task(settings, image_size=8, channels=channels)
+    return create_task(settings, ImageDomain(8, channels))
 
 
 def settings(**changes):
@@ -23,4 +25,4 @@ def settings(**changes):
 def stripes(count=32):
     images = torch.zeros(count, 1, 8, 8)
     images[:, :, ::2] = 1.0
-    return images * 2 - 1
+    return Examples(images * 2 - 1)

@@ -8,6 +8,7 @@ from credit_plugin.config import load_study
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.contributors.snapshot import save_snapshot
 from credit_plugin.contributors.sources import load_contributors
+from credit_plugin.diffusion.domain import domain_of
 from credit_plugin.diffusion.storage import LoadedModel, save_model_folder
 from credit_plugin.diffusion.tasks import create_task
 from credit_plugin.diffusion.training import Trainer
@@ -49,7 +50,7 @@ def make_workbench(root: Path, dataset: ContributorDataset, *overrides: str) -> 
     study = small_study(*overrides)
     folders = StudyFolders(root, study, dataset.digest())
     save_snapshot(dataset, folders.data)
-    task = create_task(study.diffusion, dataset.image_size, dataset.channels)
+    task = create_task(study.diffusion, domain_of(study.diffusion, dataset)[0])
     model = task.build(study.seed)
     Trainer(task, model, study.diffusion.training, study.seed).run(task.encode(dataset.images))
     save_model_folder(LoadedModel(task, model, study.sampling), folders.full)

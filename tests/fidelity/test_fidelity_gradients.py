@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from small_evidence import make_workbench, some_digits, with_generated, with_images
 from torch.nn import functional
 
+from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.tasks import create_task
 from credit_plugin.fidelity.attribution import get_attribution
 from credit_plugin.fidelity.attributions.relative_influence import relative_influences
@@ -35,10 +37,11 @@ def evidence(tmp_path_factory):
     return Evidence(make_workbench(tmp_path_factory.mktemp("studies"), some_digits()))
 
 
-def gradients_one_by_one(bench, output, clean, noise, timesteps):
+def gradients_one_by_one(bench, output, examples, noise, timesteps):
     parameters = dict(bench.full.model.named_parameters())
-    for image, image_noise in zip(clean, noise, strict=True):
-        value = output(*bench.task.predict(bench.full.model, image, image_noise, timesteps))
+    for image, image_noise in zip(examples.clean, noise, strict=True):
+        batch = Examples(image)
+        value = output(*bench.task.predict(bench.full.model, batch, image_noise, timesteps))
         found = torch.autograd.grad(value, list(parameters.values()))
         yield dict(zip(parameters, (g[None] for g in found), strict=True))
 
@@ -47,9 +50,9 @@ def gradients_one_by_one(bench, output, clean, noise, timesteps):
 def test_projected_gradients_equal_those_of_one_image_at_a_time(evidence, output):
     bench, project = evidence.bench, evidence.gradients.project
     timesteps = torch.tensor([50, 400, 999])
-    clean = evidence.examples[:4, None].expand(-1, 3, -1, -1, -1)
+    clean = evidence.examples.clean[:4, None].expand(-1, 3, -1, -1, -1)
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
-    arguments = (output, clean, noise, timesteps)
+    arguments = (output, Examples(clean), noise, timesteps)
     together = project(per_sample_gradients(bench.task, bench.full.model, *arguments))
     singly = torch.cat([project(g) for g in gradients_one_by_one(bench, *arguments)])
     torch.testing.assert_close(together, singly, rtol=1e-4, atol=1e-5 * float(singly.abs().max()))
@@ -58,7 +61,7 @@ def test_projected_gradients_equal_those_of_one_image_at_a_time(evidence, output
 def test_the_gradient_of_the_training_loss_is_that_of_the_mean_over_noise_levels(evidence):
     bench, features = evidence.bench, evidence.gradients
     timesteps = torch.tensor([166, 500, 833])  # the middles of thirds of a thousand
-    clean = evidence.examples[:2, None].expand(-1, 3, -1, -1, -1)
+    clean = Examples(evidence.examples.clean[:2, None].expand(-1, 3, -1, -1, -1))
     noise = features._training_noise[:2]
     singly = gradients_one_by_one(bench, functional.mse_loss, clean, noise, timesteps)
     expected = torch.cat([features.project(g) for g in singly]).numpy()
@@ -121,7 +124,7 @@ def test_the_journey_ends_at_the_generated_images(evidence):
     *_, (timestep, last) = bench.task.trajectory(bench.full.model, noise, evidence.study.sampling)
     assert timestep == 199
     # the last step of DDIM leaves what the network saw
-    assert (last - evidence.generated_examples).abs().max() < 1.01 / 127.5
+    assert (last - evidence.generated_examples.clean).abs().max() < 1.01 / 127.5
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
@@ -130,10 +133,10 @@ def test_the_journey_ends_at_the_samples_whatever_is_predicted(evidence, predict
         update={"prediction_type": prediction, "zero_terminal_snr": prediction != "epsilon"}
     )
     diffusion = evidence.study.diffusion.model_copy(update={"noise": noise})
-    task, sampling = create_task(diffusion, 8, 1), evidence.study.sampling
+    task, sampling = create_task(diffusion, ImageDomain(8, 1)), evidence.study.sampling
     model, initial = task.build(0).eval(), task.noise(5, 0)
     *_, (_, last) = task.trajectory(model, initial, sampling)
-    samples = task.encode(task.sample(model, initial, sampling))
+    samples = task.encode(task.sample(model, initial, sampling)).clean
     assert (last - samples).abs().max() < 1.01 / 127.5
     assert last.std() > 0.1
 
@@ -273,17 +276,17 @@ def test_training_on_an_image_of_positive_influence_lowers_the_loss_of_generated
     some, timesteps = slice(None, None, 3), torch.tensor([166, 500, 833])
     predicted = gradients.training[some] @ gradients.generated.mean(0)
 
-    clean = evidence.generated_examples.repeat_interleave(3, 0)
+    batch = Examples(evidence.generated_examples.clean.repeat_interleave(3, 0))
     noise = gradients._generated_noise.flatten(0, 1)
     levels = timesteps.repeat(len(evidence.generated))
 
     @torch.no_grad()
     def loss_of_generated(model):
-        return float(functional.mse_loss(*bench.task.predict(model, clean, noise, levels)))
+        return float(functional.mse_loss(*bench.task.predict(model, batch, noise, levels)))
 
     before, changes = loss_of_generated(bench.full.model), []
-    images = evidence.examples[some, None].expand(-1, 3, -1, -1, -1)
-    arguments = (functional.mse_loss, images, gradients._training_noise[some], timesteps)
+    images = evidence.examples.clean[some, None].expand(-1, 3, -1, -1, -1)
+    arguments = (functional.mse_loss, Examples(images), gradients._training_noise[some], timesteps)
     for gradient in gradients_one_by_one(bench, *arguments):
         model = bench.copy_of(bench.full)
         with torch.no_grad():

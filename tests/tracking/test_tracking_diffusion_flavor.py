@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 from stores import using
 
-from credit_plugin.diffusion.pruning import count_parameters, prune
+from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.examples import Examples
+from credit_plugin.diffusion.pruning import count_parameters
 from credit_plugin.diffusion.storage import LoadedModel, save_model_folder
 from credit_plugin.diffusion.tasks import create_task
 from credit_plugin.errors import InputError
@@ -23,11 +25,11 @@ from credit_plugin.tracking.registry import Registry
 @pytest.fixture(scope="session")
 def models(study):
     """An untrained network and what pruning leaves of it."""
-    task = create_task(study.diffusion, 8, 1)
+    task = create_task(study.diffusion, ImageDomain(8, 1))
     sampling = study.sampling.model_copy(update={"steps": 2})
     full = LoadedModel(task, task.build(seed=5).eval(), sampling, facts={"losses": [[1, 0.5]]})
     network = task.build(seed=5).eval()
-    history = prune(task, network, "magnitude", 0.5, task.noise(4, 0), seed=0)
+    history = task.prune(network, "magnitude", 0.5, Examples(task.noise(4, 0)), seed=0)
     return {"full": full, "pruned": LoadedModel(task, network, sampling, history)}
 
 

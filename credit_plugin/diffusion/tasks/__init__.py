@@ -4,6 +4,7 @@ A new task is one new module in this folder that registers a class with :func:`r
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,47 +12,73 @@ import torch
 from torch import Tensor, nn
 
 from credit_plugin.config import DiffusionSettings, SamplingSettings
+from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.examples import Examples
+from credit_plugin.diffusion.pruning import History
 from credit_plugin.registry import Registry
 
 
 class DiffusionTask(Protocol):
-    """One kind of diffusion model; holds no weights itself."""
+    """One kind of diffusion model; holds no weights of its own that are trained.
+
+    Attributes:
+        settings: What is trained.
+        domain: What its images are.
+    """
 
     settings: DiffusionSettings
-    image_size: int
-    channels: int
+    domain: ImageDomain
+
+    @property
+    def total_levels(self) -> int:
+        """Number of noise levels."""
 
     def build(self, seed: int) -> nn.Module:
         """Return the untrained network; the same seed gives the same weights."""
 
-    def example_inputs(self) -> dict[str, Tensor]:
-        """Return keyword arguments for one forward pass of a single example, for tracing."""
+    def prune(
+        self, model: nn.Module, method: str, ratio: float, examples: Examples, seed: int
+    ) -> History:
+        """Prune a trained network in place and return the history that rebuilds its architecture.
 
-    def output_layers(self, model: nn.Module) -> list[nn.Module]:
-        """Return the layers whose width the data prescribes: they are never pruned."""
+        Args:
+            model: The network.
+            method: ``magnitude``, ``taylor`` or ``random``.
+            ratio: How much goes, in (0, 1).
+            examples: For methods that need gradients.
+            seed: Seeds whatever is random.
+        """
 
-    def after_pruning(self, model: nn.Module) -> None:
-        """Bring what the network remembers about its own widths in line with its weights."""
+    def rebuild(self, history: History, seed: int) -> nn.Module:
+        """Return an untrained network of the pruned architecture."""
 
-    def encode(self, images: np.ndarray) -> Tensor:
-        """Turn uint8 images [N, H, W, C] into training examples [N, ...] (float32)."""
+    def encode(
+        self, images: np.ndarray, condition: np.ndarray | None = None, mirrored: bool = False
+    ) -> Examples:
+        """Turn images into training examples.
 
-    def mirror(self, examples: Tensor) -> Tensor:
-        """Return the training examples [N, ...] of the same images, mirrored left to right."""
+        Args:
+            images: uint8 [N, H, W, C].
+            condition: int64 [N], what each image is of.
+            mirrored: Whether :meth:`mirror` will be asked for.
+        """
 
-    def loss(self, model: nn.Module, clean: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the scalar training loss of a batch of examples."""
+    def mirror(self, examples: Examples) -> Tensor:
+        """Return ``clean`` [N, ...] of the same images, mirrored left to right."""
+
+    def loss(self, model: nn.Module, batch: Examples, generator: torch.Generator) -> Tensor:
+        """Return the scalar training loss of a batch."""
 
     def predict(
-        self, model: Callable[..., Any], clean: Tensor, noise: Tensor, timesteps: Tensor
+        self, model: Callable[..., Any], batch: Examples, noise: Tensor, levels: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the prediction for noised examples, and the target that the loss compares it with.
 
         Args:
             model: The network, or a function that calls it with other weights.
-            clean: Training examples [n, ...].
-            noise: Standard normal noise like ``clean``.
-            timesteps: Noise level of each example, int64 [n].
+            batch: Training examples [n, ...].
+            noise: Standard normal noise like ``batch.clean``.
+            levels: Noise level of each example, int64 [n].
         """
 
     def noise(self, count: int, seed: int) -> Tensor:
@@ -60,13 +87,30 @@ class DiffusionTask(Protocol):
     def check_sampling(self, sampling: SamplingSettings) -> None:
         """Raise InputError if these settings cannot draw samples."""
 
-    def sample(self, model: nn.Module, noise: Tensor, sampling: SamplingSettings) -> np.ndarray:
-        """Denoise one batch of initial noise into uint8 images [n, H, W, C]."""
+    def sample(
+        self,
+        model: nn.Module,
+        noise: Tensor,
+        sampling: SamplingSettings,
+        condition: Tensor | None = None,
+    ) -> np.ndarray:
+        """Denoise one batch of initial noise into uint8 images [n, H, W, C].
+
+        Args:
+            model: The network.
+            noise: Initial noise [n, ...] on the network's device.
+            sampling: Sampler and steps.
+            condition: int64 [n], what each image is to be of.
+        """
 
     def trajectory(
-        self, model: nn.Module, noise: Tensor, sampling: SamplingSettings
+        self,
+        model: nn.Module,
+        noise: Tensor,
+        sampling: SamplingSettings,
+        condition: Tensor | None = None,
     ) -> Iterator[tuple[int, Tensor]]:
-        """Yield, for each sampler step, its timestep and the examples that its state points to.
+        """Yield, for each sampler step, its level and the examples that its state points to.
 
         These are the network's estimates of the clean examples [n, ...], on the way to the images
         of :meth:`sample`.
@@ -77,15 +121,18 @@ TASKS: Registry[Callable[..., DiffusionTask]] = Registry(__name__, "credit_plugi
 register_task = TASKS.register
 
 
-def create_task(settings: DiffusionSettings, image_size: int, channels: int) -> DiffusionTask:
+def create_task(
+    settings: DiffusionSettings, domain: ImageDomain, parts: Path | None = None
+) -> DiffusionTask:
     """Return the task that ``settings.task`` names.
 
     Args:
         settings: What is trained.
-        image_size: Height and width of the images in pixels.
-        channels: Channels of the images, 1 or 3.
+        domain: What its images are.
+        parts: Folder that holds the frozen networks of the task; without one they are looked for
+            where the settings say.
 
     Raises:
-        InputError: If no such task is registered.
+        InputError: If no such task is registered, or the settings and the domain do not fit.
     """
-    return TASKS.get(settings.task, "diffusion.task")(settings, image_size, channels)
+    return TASKS.get(settings.task, "diffusion.task")(settings, domain, parts)

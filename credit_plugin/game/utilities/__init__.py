@@ -1,9 +1,9 @@
 """Utilities: how v(S) is obtained. The registry, and what they all share.
 
-A utility says where a coalition's model starts and how it is trained; evaluation itself (train on
-the coalition's data, sample with the shared noise, measure every property) is
-:meth:`TrainedUtility.evaluate`, once for all of them. A utility that does not train at all
-implements ``evaluate`` on its own. A new utility is one new module in this folder.
+A :class:`Utility` evaluates coalitions. One that trains says where a coalition's model starts and
+how it is trained; evaluation itself (train on the coalition's data, sample with the shared noise,
+measure every property) is :meth:`TrainedUtility.evaluate`, once for all of them. A new utility is
+one new module in this folder.
 
 The empty coalition has no data to train on. Its utility is that of the same architecture before
 any training, not of the start model, which has seen everybody's data.
@@ -18,7 +18,6 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from credit_plugin.config import Study, TrainingSettings
-from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.training import Trainer
 from credit_plugin.game.coalitions import from_bits
 from credit_plugin.game.utilities.workbench import Workbench
@@ -28,19 +27,56 @@ from credit_plugin.seeding import derive_seed
 Report = Callable[[int, int], None]
 
 
-class TrainedUtility(ABC):
-    """A utility that trains a network on the coalition's data.
+class Utility(ABC):
+    """How v(S) is obtained.
 
     Attributes:
         needs: Stages that must be finished before: ``full``, ``pruned``.
         role: Value of the tag ``credit.role`` of its runs.
+        finetunes: Whether ``game.finetuning`` affects it.
+    """
+
+    needs: tuple[str, ...] = ()
+    role = "coalition"
+    finetunes = False
+
+    def unsuitable(self, study: Study) -> str:
+        """Return why a study cannot use it and the mend, beginning with the field, or nothing."""
+        return ""
+
+    @abstractmethod
+    def evaluate(
+        self, bench: Workbench, payload: Mapping[str, Any], report: Report
+    ) -> dict[str, Any]:
+        """Return properties, losses and costs of one coalition.
+
+        Args:
+            bench: Data, models and references.
+            payload: ``coalition`` (bits), ``repeat``, ``key``.
+            report: Called with (work done, work in all).
+
+        Raises:
+            FloatingPointError: If a property is not finite.
+        """
+
+    @abstractmethod
+    def flops(self, bench: Workbench) -> dict[str, float]:
+        """Return the floating-point operations of one coalition, by phase.
+
+        All of what PyTorch multiplies and convolves is counted, not element-wise work. The counts
+        do not depend on the coalition or the machine.
+        """
+
+
+class TrainedUtility(Utility):
+    """A utility that trains a network on the coalition's data.
+
+    Attributes:
         common_randomness: Whether every coalition of a repeat is trained with the same random
             numbers. Trainings that begin at the same weights then drift alike, and the drift
             cancels where coalitions are compared; repeats still have numbers of their own.
     """
 
-    needs: tuple[str, ...] = ()
-    role = "coalition"
     common_randomness = False
 
     @abstractmethod
@@ -58,12 +94,7 @@ class TrainedUtility(ABC):
     def evaluate(
         self, bench: Workbench, payload: Mapping[str, Any], report: Report
     ) -> dict[str, Any]:
-        """Return properties, losses and costs of one coalition.
-
-        Args:
-            bench: Data, models and references.
-            payload: ``coalition`` (bits), ``repeat``, ``key``.
-            report: Called with (work done, work in all), counted in steps.
+        """Train, sample and measure; work is counted in steps.
 
         Raises:
             FloatingPointError: If the loss or a property is not finite.
@@ -90,11 +121,10 @@ class TrainedUtility(ABC):
         else:
             model = self.untrained(bench, seed)
         clock.lap("training", reused)
-        images = sample_images(
-            bench.task,
+        images = bench.sample(
             model,
-            bench.noise(repeat),
-            study.sampling,
+            repeat,
+            from_bits(bits),
             lambda done, of: report(settings.steps + sampling_share * done // of, total),
         )
         clock.lap("sampling")
@@ -104,11 +134,7 @@ class TrainedUtility(ABC):
         return {"properties": properties, "losses": losses, "costs": clock.seconds}
 
     def flops(self, bench: Workbench) -> dict[str, float]:
-        """Return the floating-point operations of one coalition, by phase.
-
-        All of what PyTorch multiplies and convolves is counted, not element-wise work. The counts
-        do not depend on the coalition or the machine.
-        """
+        """Count one step, and all of sampling and measuring."""
         study, settings = bench.study, self.training(bench.study)
         model = self.start(bench, study.seed)
         everybody = from_bits("1" * bench.dataset.n_contributors)
@@ -117,7 +143,7 @@ class TrainedUtility(ABC):
         with FlopCounterMode(display=False) as training:
             Trainer(bench.task, model, one_step, study.seed).run(examples)
         with FlopCounterMode(display=False) as sampling:
-            images = sample_images(bench.task, model, bench.noise(0), study.sampling)
+            images = bench.sample(model)
         with FlopCounterMode(display=False) as measuring:
             bench.measure(images)
         return {
@@ -145,13 +171,13 @@ class Stopwatch:
         self._last = now
 
 
-UTILITIES: Registry[Callable[[], TrainedUtility]] = Registry(
+UTILITIES: Registry[Callable[[], Utility]] = Registry(
     __name__, "credit_plugin.utilities", "a utility"
 )
 register_utility = UTILITIES.register
 
 
-def get_utility(name: str) -> TrainedUtility:
+def get_utility(name: str) -> Utility:
     """Return the utility ``name``.
 
     Raises:

@@ -12,6 +12,7 @@ class Finetuning(TrainedUtility):
     """Fine-tune a copy of the full model."""
 
     needs = ("full",)
+    finetunes = True
     common_randomness = True
 
     def training(self, study: Study) -> TrainingSettings:

@@ -20,6 +20,7 @@ class SparsifiedFinetuning(TrainedUtility):
     """Fine-tune a copy of the pruned model."""
 
     needs = ("full", "pruned")
+    finetunes = True
     common_randomness = True
 
     def training(self, study: Study) -> TrainingSettings:

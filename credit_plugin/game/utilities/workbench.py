@@ -12,7 +12,9 @@ from credit_plugin.config import Study, TrainingSettings
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.contributors.snapshot import load_snapshot
 from credit_plugin.diffusion.beginnings import Beginnings, BeginningStore
-from credit_plugin.diffusion.pruning import rebuild, reset_parameters
+from credit_plugin.diffusion.domain import ImageDomain, domain_of, draw_conditions
+from credit_plugin.diffusion.examples import Examples
+from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.storage import LoadedModel, load_model_folder
 from credit_plugin.diffusion.tasks import DiffusionTask, create_task
 from credit_plugin.folders import StudyFolders
@@ -50,14 +52,25 @@ class Workbench:
         return load_snapshot(self.folders.data)
 
     @cached_property
-    def task(self) -> DiffusionTask:
-        """The diffusion task."""
-        return create_task(self.study.diffusion, self.dataset.image_size, self.dataset.channels)
+    def _domain(self) -> tuple[ImageDomain, np.ndarray | None]:
+        return domain_of(self.study.diffusion, self.dataset)
 
     @cached_property
-    def all_examples(self) -> Tensor:
+    def task(self) -> DiffusionTask:
+        """The diffusion task."""
+        return create_task(self.study.diffusion, self._domain[0])
+
+    @cached_property
+    def all_examples(self) -> Examples:
         """Every image as a training example, on the device."""
-        return self.task.encode(np.asarray(self.dataset.images)).to(self.device)
+        flips = any(run.flip for run in self.study.trainings)
+        images = np.asarray(self.dataset.images)
+        return self.task.encode(images, self.condition, flips).to(self.device)
+
+    @property
+    def condition(self) -> np.ndarray | None:
+        """What each image is of, int64 [N]; None without conditions."""
+        return self._domain[1]
 
     @cached_property
     def full(self) -> LoadedModel:
@@ -78,9 +91,55 @@ class Workbench:
         """Return what a run shares with those that begin alike, if anything is shared."""
         return self.beginnings.of(settings, *start) if self.beginnings else None
 
-    def examples(self, coalition: np.ndarray) -> Tensor:
+    def examples(self, coalition: np.ndarray) -> Examples:
         """Return the training examples of a coalition (bool [n])."""
         return self.all_examples[self.dataset.indices(coalition)]
+
+    def shares(self, coalition: np.ndarray | None = None) -> tuple[int, ...]:
+        """Return how many images of each condition a coalition has, by default everybody's.
+
+        Empty without conditions. The empty coalition counts as everybody: its model is untrained.
+        """
+        if self.condition is None:
+            return ()
+        found = self.condition
+        if coalition is not None and coalition.any():
+            found = found[self.dataset.indices(coalition)]
+        return tuple(np.bincount(found, minlength=len(self.task.domain.conditions)).tolist())
+
+    def sample(
+        self,
+        model: nn.Module,
+        repeat: int = 0,
+        coalition: np.ndarray | None = None,
+        report: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
+        """Return the samples of a model, from the noise that all models of a repeat share.
+
+        Args:
+            model: The network.
+            repeat: Of the evaluation.
+            coalition: Whose conditions are drawn, bool [n]; by default everybody's.
+            report: Called with (images done, images in all).
+        """
+        return sample_images(
+            self.task,
+            model,
+            self.noise(repeat),
+            self.study.sampling,
+            report,
+            self.drawn_conditions(repeat, coalition),
+        )
+
+    def drawn_conditions(
+        self, repeat: int = 0, coalition: np.ndarray | None = None
+    ) -> Tensor | None:
+        """Return what a coalition's samples are of, int64 [samples]; None without conditions."""
+        shares = self.shares(coalition)
+        if not shares:
+            return None
+        seed = noise_seed(self.study.seed, repeat)
+        return draw_conditions(shares, self.study.sampling.samples, seed)
 
     def copy_of(self, loaded: LoadedModel) -> nn.Module:
         """Return a copy of a loaded network that may be trained."""
@@ -92,9 +151,7 @@ class Workbench:
 
     def untrained_pruned(self, seed: int) -> nn.Module:
         """Return the pruned architecture before training."""
-        model = rebuild(self.task, self.pruned.history)
-        reset_parameters(model, seed)
-        return model.to(self.device)
+        return self.task.rebuild(self.pruned.history, seed).to(self.device)
 
     def measure(self, images: np.ndarray) -> dict[str, float]:
         """Return every property of generated images.

@@ -12,8 +12,6 @@ from typing import Any
 
 from credit_plugin.config import Study, TrainingSettings
 from credit_plugin.diffusion.beginnings import Beginnings, BeginningStore
-from credit_plugin.diffusion.pruning import prune
-from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.storage import LoadedModel, save_model_folder
 from credit_plugin.diffusion.training import Trainer
 from credit_plugin.folders import StudyFolders
@@ -64,7 +62,8 @@ def _reference(bench: Workbench, payload: Mapping[str, Any], report: Report) -> 
 def _train(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     study = bench.study
     seed = derive_seed(study.seed, "full", "training")
-    loaded = LoadedModel(bench.task, bench.untrained(seed), study.sampling)
+    model = bench.untrained(seed)
+    loaded = LoadedModel(bench.task, model, study.sampling, shares=bench.shares())
     return _fit(bench, loaded, study.diffusion.training, bench.folders.full, seed, report, None)
 
 
@@ -72,8 +71,8 @@ def _prune(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict
     study, model = bench.study, bench.copy_of(bench.full)
     method, ratio = study.pruning.method, study.pruning.ratio
     seed = derive_seed(study.seed, "pruned", "pruning")
-    history = prune(bench.task, model, method, ratio, bench.all_examples, seed)
-    loaded = LoadedModel(bench.task, model, study.sampling, history)
+    history = bench.task.prune(model, method, ratio, bench.all_examples, seed)
+    loaded = LoadedModel(bench.task, model, study.sampling, history, shares=bench.shares())
     seed = derive_seed(study.seed, "pruned", "training")
     recovery = study.pruning.finetuning
     alike = bench.beginnings_of(recovery, bench.folders.full.name, "pruned", method, str(ratio))
@@ -108,7 +107,7 @@ def _fit(
 def _measure(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     loaded: LoadedModel = getattr(bench, payload["model"])
     clock = Stopwatch()
-    images = sample_images(bench.task, loaded.model, bench.noise(0), bench.study.sampling, report)
+    images = bench.sample(loaded.model, report=report)
     clock.lap("sampling")
     properties = bench.measure(images)
     bench.save_preview(payload["model"], images)

@@ -1,0 +1,188 @@
+"""The forward process of a diffusion model, and the loop that runs it backwards.
+
+A *level* is an integer in 0 .. total - 1, the higher the noisier. The process says how an example
+is noised to a level, what the network should then predict, and which clean example a prediction
+points to. Samplers are diffusers' own schedulers.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+import diffusers
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor
+
+from credit_plugin.config import NoiseSettings, SamplingSettings
+from credit_plugin.errors import InputError
+
+Predict = Callable[[Tensor, Tensor], Tensor]
+"""From noisy examples [n, ...] and the network's time input to its prediction [n, ...]."""
+
+
+class ForwardProcess(Protocol):
+    """How noise is added, and what is predicted.
+
+    Attributes:
+        total: Number of noise levels.
+    """
+
+    total: int
+
+    def draw_levels(self, count: int, generator: torch.Generator, device: torch.device) -> Tensor:
+        """Return levels to train at, int64 [count]."""
+
+    def time(self, levels: Tensor) -> Tensor:
+        """Return what the network is told as the time of levels [n]."""
+
+    def noised(self, clean: Tensor, noise: Tensor, levels: Tensor) -> Tensor:
+        """Return examples [n, ...] noised to levels [n]."""
+
+    def target(self, clean: Tensor, noise: Tensor, levels: Tensor) -> Tensor:
+        """Return what the network should predict for them."""
+
+    def clean(self, state: Tensor, prediction: Tensor, time: Tensor) -> tuple[int, Tensor]:
+        """Return the level of a sampler's time, and the clean examples a prediction points to."""
+
+    def sampler(self, sampling: SamplingSettings) -> Any:
+        """Return the diffusers scheduler that runs the process backwards.
+
+        Raises:
+            InputError: If it cannot be used.
+        """
+
+
+class VariancePreserving:
+    """Noise replaces signal, x_t = sqrt(a_t) x + sqrt(1 - a_t) e (Ho et al. 2020).
+
+    The prediction is the noise, the image, or the velocity (Salimans and Ho 2022); zero terminal
+    signal-to-noise and trailing timesteps are those of Lin et al. (2024).
+
+    Args:
+        scheduler: A diffusers DDPMScheduler that holds the noise schedule.
+    """
+
+    def __init__(self, scheduler: Any) -> None:
+        self.scheduler = scheduler
+        self.total = int(scheduler.config.num_train_timesteps)
+
+    @classmethod
+    def from_settings(cls, noise: NoiseSettings) -> "VariancePreserving":
+        """Return the process of a study file."""
+        return cls(
+            DDPMScheduler(
+                num_train_timesteps=noise.train_timesteps,
+                beta_schedule=noise.beta_schedule,
+                prediction_type=noise.prediction_type,
+                rescale_betas_zero_snr=noise.zero_terminal_snr,
+                timestep_spacing="trailing",
+            )
+        )
+
+    def draw_levels(self, count: int, generator: torch.Generator, device: torch.device) -> Tensor:
+        """Return levels drawn uniformly."""
+        return torch.randint(0, self.total, (count,), generator=generator, device=device)
+
+    def time(self, levels: Tensor) -> Tensor:
+        """Return the levels themselves."""
+        return levels
+
+    def noised(self, clean: Tensor, noise: Tensor, levels: Tensor) -> Tensor:
+        """Return sqrt(a) clean + sqrt(1 - a) noise."""
+        noisy: Tensor = self.scheduler.add_noise(clean, noise, levels)
+        return noisy
+
+    def target(self, clean: Tensor, noise: Tensor, levels: Tensor) -> Tensor:
+        """Return noise, velocity or image."""
+        found: Tensor = {
+            "epsilon": lambda: noise,
+            "v_prediction": lambda: self.scheduler.get_velocity(clean, noise, levels),
+            "sample": lambda: clean,
+        }[self._predicted]()
+        return found
+
+    def clean(self, state: Tensor, prediction: Tensor, time: Tensor) -> tuple[int, Tensor]:
+        """Return the level and the clean examples."""
+        level = min(round(float(time)), self.total - 1)
+        signal = self.scheduler.alphas_cumprod[level].to(state)
+        kept, noised = signal.sqrt(), (1 - signal).sqrt()
+        found: Tensor = {
+            "epsilon": lambda: (state - noised * prediction) / kept,
+            "v_prediction": lambda: kept * state - noised * prediction,
+            "sample": lambda: prediction,
+        }[self._predicted]()
+        return level, found
+
+    def sampler(self, sampling: SamplingSettings) -> Any:
+        """Return the scheduler that ``sampling.scheduler`` names."""
+        return create_sampler(sampling.scheduler, dict(self.scheduler.config))
+
+    @cached_property
+    def _predicted(self) -> str:
+        return str(self.scheduler.config.prediction_type)
+
+
+class Step(NamedTuple):
+    """One step of a sampler.
+
+    Attributes:
+        time: As the sampler counts it.
+        state: Noisy examples as the network sees them.
+        prediction: What the network says.
+        after: The sampler's next examples.
+    """
+
+    time: Tensor
+    state: Tensor
+    prediction: Tensor
+    after: Tensor
+
+
+def denoise(
+    process: ForwardProcess, predict: Predict, noise: Tensor, sampling: SamplingSettings
+) -> Iterator[Step]:
+    """Yield the steps from initial noise [n, ...] to samples.
+
+    Args:
+        process: The process that is run backwards.
+        predict: The network.
+        noise: Standard normal noise on the network's device.
+        sampling: Scheduler and steps.
+    """
+    scheduler = process.sampler(sampling)
+    scheduler.set_timesteps(sampling.steps, device=noise.device)
+    generator = torch.Generator(noise.device).manual_seed(0)
+    extra = {"generator": generator} if _is_stochastic(scheduler) else {}
+    sample = noise * getattr(scheduler, "init_noise_sigma", 1.0)
+    for time in scheduler.timesteps:
+        state = _scaled(scheduler, sample, time)
+        prediction = predict(state, time)
+        sample = scheduler.step(prediction, time, sample, return_dict=False, **extra)[0]
+        yield Step(time, state, prediction, sample)
+
+
+def create_sampler(name: str, forward_process: dict[str, object]) -> Any:
+    """Return the diffusers scheduler ``name`` for a model of this forward process.
+
+    Raises:
+        InputError: If diffusers has no such scheduler.
+    """
+    kind = getattr(diffusers, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
+        raise InputError(
+            f"sampling.scheduler: diffusers has no scheduler {name!r}; "
+            "try DDIMScheduler or DPMSolverMultistepScheduler"
+        )
+    return kind.from_config(forward_process, timestep_spacing="trailing")
+
+
+def _scaled(scheduler: Any, sample: Tensor, time: Tensor) -> Tensor:
+    if not hasattr(scheduler, "scale_model_input"):  # those of flow matching have no scale
+        return sample
+    scaled: Tensor = scheduler.scale_model_input(sample, time)
+    return scaled
+
+
+def _is_stochastic(scheduler: Any) -> bool:
+    return "generator" in scheduler.step.__code__.co_varnames

@@ -1,0 +1,208 @@
+"""What the tasks with diffusers' UNet2DModel have in common: network, pruning, loss and sampling.
+
+The loss is the plain mean squared error between the prediction (noise, velocity or image) and its
+target, at a noise level drawn uniformly for each image. A conditional network gets the condition
+as diffusers' class label: an embedding that is added to that of the time.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import UNet2DModel
+from diffusers.models.downsampling import Downsample2D
+from diffusers.models.upsampling import Upsample2D
+from torch import Tensor, nn
+from torch.nn import functional
+
+from credit_plugin.config import DiffusionSettings, SamplingSettings
+from credit_plugin.diffusion import pruning
+from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.examples import Examples
+from credit_plugin.diffusion.process import Predict, VariancePreserving, denoise
+from credit_plugin.errors import InputError
+
+
+class UNetTask(ABC):
+    """Base of the tasks with a UNet2DModel.
+
+    Args:
+        settings: Network, noise process and training.
+        domain: Size and channels of the images, and what they can be of.
+        parts: Folder of frozen networks, for tasks that have some.
+
+    Raises:
+        InputError: If the network does not fit the images.
+    """
+
+    def __init__(
+        self, settings: DiffusionSettings, domain: ImageDomain, parts: Path | None = None
+    ) -> None:
+        self.settings, self.domain, self.parts = settings, domain, parts
+        self._check_size()
+
+    @property
+    @abstractmethod
+    def pixels(self) -> int:
+        """Pixels of an image, in height and in width, at one position of an example."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an example."""
+
+    @abstractmethod
+    def encode(
+        self, images: np.ndarray, condition: np.ndarray | None = None, mirrored: bool = False
+    ) -> Examples:
+        """Turn uint8 images [N, H, W, C] into training examples."""
+
+    @abstractmethod
+    def decode(self, examples: Tensor) -> np.ndarray:
+        """Turn samples [n, ...] into uint8 images [n, H, W, C]."""
+
+    @abstractmethod
+    def mirror(self, examples: Examples) -> Tensor:
+        """Return ``clean`` of the mirrored images."""
+
+    @property
+    def total_levels(self) -> int:
+        """Number of noise levels."""
+        return self.process.total
+
+    @cached_property
+    def process(self) -> VariancePreserving:
+        """The forward process of the settings."""
+        return VariancePreserving.from_settings(self.settings.noise)
+
+    def build(self, seed: int) -> nn.Module:
+        """Return the untrained UNet of ``seed``; global random state is left as it was."""
+        network = self.settings.network
+        attention = network.attention
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model: Any = UNet2DModel(  # diffusers does not say that it is a Module
+                sample_size=self.shape[-1],
+                in_channels=self.shape[0],
+                out_channels=self.shape[0],
+                layers_per_block=network.layers_per_block,
+                block_out_channels=network.block_out_channels,
+                down_block_types=["AttnDownBlock2D" if a else "DownBlock2D" for a in attention],
+                up_block_types=["AttnUpBlock2D" if a else "UpBlock2D" for a in attention[::-1]],
+                attention_head_dim=network.attention_head_dim,
+                norm_num_groups=network.norm_num_groups,
+                dropout=network.dropout,
+                num_class_embeds=len(self.domain.conditions) or None,
+            )
+        return model
+
+    def example_inputs(self) -> dict[str, Tensor]:
+        """Return one example of zeros, one timestep and, if the model has any, one condition."""
+        inputs = {"sample": torch.zeros(1, *self.shape), "timestep": torch.ones(1).long()}
+        if self.domain.conditions:
+            inputs["class_labels"] = torch.zeros(1).long()
+        return inputs
+
+    def output_layers(self, model: nn.Module) -> list[nn.Module]:
+        """Return ``conv_out``: it has one channel for each of the example's."""
+        return [model.get_submodule("conv_out")]
+
+    def after_pruning(self, model: nn.Module) -> None:
+        """Tell the resampling layers their new widths, which diffusers asserts."""
+        for module in model.modules():
+            if isinstance(module, Upsample2D | Downsample2D) and isinstance(module.conv, nn.Conv2d):
+                module.channels = module.conv.in_channels
+                module.out_channels = module.conv.out_channels
+
+    def prune(
+        self, model: nn.Module, method: str, ratio: float, examples: Examples, seed: int
+    ) -> pruning.History:
+        """Remove channels in place (:mod:`credit_plugin.diffusion.pruning`)."""
+        return pruning.prune(self, model, method, ratio, examples, seed)
+
+    def rebuild(self, history: pruning.History, seed: int) -> nn.Module:
+        """Return the untrained network of ``seed`` with the channels that pruning left."""
+        model = pruning.rebuild(self, history)
+        pruning.reset_parameters(model, seed)
+        return model
+
+    def loss(self, model: nn.Module, batch: Examples, generator: torch.Generator) -> Tensor:
+        """Return the mean squared error of the prediction at uniformly drawn levels."""
+        device = batch.clean.device
+        noise = torch.randn(batch.clean.shape, generator=generator, device=device)
+        levels = self.process.draw_levels(len(batch), generator, device)
+        return functional.mse_loss(*self.predict(model, batch, noise, levels))
+
+    def predict(
+        self, model: Callable[..., Any], batch: Examples, noise: Tensor, levels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the prediction for noised examples, and its target, both like ``clean``."""
+        noisy = self.process.noised(batch.clean, noise, levels)
+        prediction = self._caller(model, batch.condition)(noisy, self.process.time(levels))
+        return prediction.float(), self.process.target(batch.clean, noise, levels)
+
+    def noise(self, count: int, seed: int) -> Tensor:
+        """Return standard normal noise [count, ...]."""
+        return torch.randn((count, *self.shape), generator=torch.Generator().manual_seed(seed))
+
+    def check_sampling(self, sampling: SamplingSettings) -> None:
+        """Raise InputError if diffusers has no such scheduler."""
+        if sampling.guidance != 1:
+            raise InputError(
+                f"sampling.guidance = {sampling.guidance}: task {self.settings.task} knows no "
+                "guidance; use 1"
+            )
+        self.process.sampler(sampling)
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        model: nn.Module,
+        noise: Tensor,
+        sampling: SamplingSettings,
+        condition: Tensor | None = None,
+    ) -> np.ndarray:
+        """Denoise [n, ...] into uint8 [n, H, W, C]."""
+        for step in denoise(self.process, self._caller(model, condition), noise, sampling):
+            sample = step.after
+        return self.decode(sample.float())
+
+    @torch.no_grad()
+    def trajectory(
+        self,
+        model: nn.Module,
+        noise: Tensor,
+        sampling: SamplingSettings,
+        condition: Tensor | None = None,
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield each step's level and the example that its state points to."""
+        for step in denoise(self.process, self._caller(model, condition), noise, sampling):
+            level, clean = self.process.clean(step.state, step.prediction.float(), step.time)
+            yield level, self.bounded(clean)
+
+    def bounded(self, clean: Tensor) -> Tensor:
+        """Return estimates of clean examples within the range that examples have."""
+        return clean
+
+    def _caller(self, model: Callable[..., Any], condition: Tensor | None) -> Predict:
+        given = {} if condition is None else {"class_labels": condition}
+
+        def predict(noisy: Tensor, time: Tensor) -> Tensor:
+            prediction: Tensor = model(noisy, time, return_dict=False, **given)[0]
+            return prediction
+
+        return predict
+
+    def _check_size(self) -> None:
+        size, levels = self.domain.image_size, len(self.settings.network.block_out_channels)
+        unit = self.pixels * 2 ** (levels - 1)
+        if size % unit:
+            each = f" {self.pixels} pixels a position and" if self.pixels > 1 else ""
+            raise InputError(
+                f"data.image_size = {size} cannot be halved often enough for{each} the {levels} "
+                f"levels of diffusion.network.block_out_channels: use a multiple of {unit}"
+            )
