@@ -7,6 +7,7 @@ does not: more coalition steps keep the trained and pruned models, another payou
 ```
 credit_studies/<study>/
   data-<digest>/        decoded images
+  parts-<...>/          frozen networks and latents, for tasks that have some
   reference-<...>/      the study's classifier and reference statistics
   full-<...>/           the trained model            (+ .checkpoint while it trains)
   pruned-<...>/         the pruned, recovered model  (+ .checkpoint while it recovers)
@@ -32,11 +33,13 @@ class StudyFolders:
         root: Folder that holds all studies.
         study: The settings.
         digest: Digest of the contributor dataset.
+        frozen: Digest of the frozen networks that the diffusion task builds on.
     """
 
     root: Path
     study: Study
     digest: str
+    frozen: str = ""
 
     @property
     def base(self) -> Path:
@@ -52,6 +55,14 @@ class StudyFolders:
     def reference(self) -> Path:
         """Classifier and reference statistics of the properties."""
         return self.base / f"reference-{self._hash(self._measured)}"
+
+    @property
+    def parts(self) -> Path:
+        """Frozen networks of the task, and images as they see them."""
+        flips = any(run.flip for run in self.study.trainings)
+        diffusion = self.study.diffusion.identity()
+        made_from = [diffusion[key] for key in ("task", "autoencoder", "condition", "prompt")]
+        return self.base / f"parts-{self._hash(*made_from, self.frozen, flips)}"
 
     @property
     def full(self) -> Path:
@@ -97,7 +108,7 @@ class StudyFolders:
 
     @property
     def _full_parts(self) -> tuple[object, ...]:
-        return (self.study.diffusion,)
+        return self.study.diffusion.identity(), self.frozen
 
     @property
     def _measured(self) -> dict[str, object]:

@@ -7,6 +7,7 @@ coalitions are fine-tuned or how the model was pruned, serves every study with t
 network, training and measurements.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from credit_plugin.config import GameSettings, PruningSettings, Study
@@ -71,7 +72,7 @@ class Games:
         if utility not in self._evaluators:
             engine, tracker, display = self._parts
             study = study_with(self.study, utility)
-            folders = StudyFolders(self.folders.root, study, self.folders.digest)
+            folders = replace(self.folders, study=study)
             factory = WorkerFactory(study, folders)
             self._evaluators[utility] = Evaluator(
                 engine, factory, folders, utility, tracker, display

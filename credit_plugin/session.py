@@ -118,6 +118,7 @@ class Session:
 
     def train(self) -> None:
         """Make what properties are measured by and, if the utility needs it, the full model."""
+        self.stages.parts(self.dataset.n_images)
         self.stages.reference(self.dataset.n_images)
         if "full" in self.utility.needs:
             self._model_stage("full", self.study.diffusion.training)

@@ -37,6 +37,16 @@ class Stages:
     engine: Engine
     display: ProgressDisplay
 
+    def parts(self, n_images: int) -> None:
+        """Prepare what the task's frozen networks make of the images, if it has any.
+
+        Args:
+            n_images: Of all contributors.
+        """
+        if self.folders.frozen and not self.folders.parts.exists():
+            flips = any(run.flip for run in self.study.trainings)
+            self._run("frozen parts", {"job": "parts"}, n_images * (1 + flips), "images")
+
     def reference(self, n_images: int) -> None:
         """Make what properties are measured by.
 

@@ -113,9 +113,7 @@ def run_study(
         from credit_plugin.fidelity.checking import check_settings
         from credit_plugin.session import Session
 
-        dataset = load_contributors(study.data, study.seed)
-        folders = StudyFolders(workdir.resolve(), study, dataset.digest())
-        check_study(study, dataset)
+        dataset, folders = open_study(study, workdir)
         if fidelity:
             check_settings(study, dataset.n_contributors)
         with _locked(folders):
@@ -134,6 +132,20 @@ def _phases(until: str, fidelity: bool) -> list[str]:
     if fidelity:
         phases.insert(PHASES.index("values") + 1, "fidelity")
     return phases
+
+
+def open_study(study: Study, workdir: Path) -> tuple[ContributorDataset, StudyFolders]:
+    """Load a study's data, refuse what cannot be run, and say where results go.
+
+    Raises:
+        InputError: Lines that name the field and the mend.
+    """
+    from credit_plugin.diffusion.tasks import frozen_digest
+
+    dataset = load_contributors(study.data, study.seed)
+    check_study(study, dataset)
+    frozen = frozen_digest(study.diffusion)
+    return dataset, StudyFolders(workdir.resolve(), study, dataset.digest(), frozen)
 
 
 def check_study(study: Study, dataset: ContributorDataset) -> None:

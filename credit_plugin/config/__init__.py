@@ -16,6 +16,7 @@ from credit_plugin.config.fields import Settings
 from credit_plugin.config.game import FidelitySettings, GameSettings, ValuesSettings
 from credit_plugin.config.loading import DEFAULT_PRESET, dump_study, load_study, preset_names
 from credit_plugin.config.models import (
+    AutoencoderSettings,
     ClassifierSettings,
     DataSettings,
     DiffusionSettings,
@@ -32,6 +33,7 @@ from credit_plugin.config.tuning import SearchRange, TuningSettings
 
 __all__ = [
     "DEFAULT_PRESET",
+    "AutoencoderSettings",
     "ClassifierSettings",
     "CompensationSettings",
     "DataSettings",

@@ -130,10 +130,27 @@ class TrainingSettings(Settings):
         return self
 
 
+class AutoencoderSettings(Settings):
+    """The frozen autoencoder of task latent."""
+
+    source: str = Field(
+        description="Folder, or repository of the Hugging Face hub: AutoencoderKL, VQModel or "
+        "AutoencoderTiny of diffusers, or the two files of a TAESD."
+    )
+    subfolder: str = Field("", description="Part of the source, for instance vae or vqvae.")
+    revision: str | None = Field(None, description="Branch, tag or commit of a repository.")
+    scaling: Literal["config", "measured"] = Field(
+        "config",
+        description="Scale of latents: the one that the autoencoder's config states, or that of "
+        "the study's own images.",
+    )
+    batch_size: Count = Field(16, description="Images encoded or decoded at once.")
+
+
 class DiffusionSettings(Settings):
     """What is trained."""
 
-    task: str = Field("ddpm", description="Registered task: ddpm.")
+    task: str = Field("ddpm", description="Registered task: ddpm, latent.")
     condition: Literal["none", "label", "contributor", "prompt"] = Field(
         "none", description="What the network is told that an image is of."
     )
@@ -141,8 +158,19 @@ class DiffusionSettings(Settings):
         "", description="Text of condition prompt; it may use {contributor} and {caption}."
     )
     network: NetworkSettings = NetworkSettings()
+    autoencoder: AutoencoderSettings | None = Field(
+        None, description="Of task latent; null for tasks in pixel space."
+    )
     noise: NoiseSettings = NoiseSettings()
     training: TrainingSettings = TrainingSettings()
+
+    def identity(self) -> dict[str, Any]:
+        """Return what affects results besides the content of frozen networks.
+
+        Where these are found does not: their content is told by a digest.
+        """
+        places = {"autoencoder": {"source", "subfolder", "revision", "batch_size"}}
+        return self.model_dump(mode="json", exclude=places)
 
     @model_validator(mode="after")
     def _prompt_is_complete(self) -> "DiffusionSettings":

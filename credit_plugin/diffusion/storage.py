@@ -77,6 +77,7 @@ def save_model_folder(loaded: LoadedModel, folder: Path) -> None:
         "facts": loaded.facts,
     }
     (partial / CONFIG).write_text(json.dumps(config, indent=1), "utf-8")
+    loaded.task.write_parts(partial)
     if loaded.history:
         (partial / HISTORY).write_text(json.dumps(loaded.history), "utf-8")
     shutil.rmtree(folder, ignore_errors=True)

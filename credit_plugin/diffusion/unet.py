@@ -45,6 +45,30 @@ class UNetTask(ABC):
         self.settings, self.domain, self.parts = settings, domain, parts
         self._check_size()
 
+    @classmethod
+    def frozen_digest(cls, settings: DiffusionSettings) -> str:
+        """Return nothing: the base has no frozen networks."""
+        return ""
+
+    def prepare(
+        self,
+        images: np.ndarray,
+        mirrored: bool,
+        folder: Path,
+        report: Callable[[int, int], None],
+        device: str,
+    ) -> None:
+        """Prepare nothing: encoding is as fast as reading."""
+        return
+
+    def prepared(self, condition: np.ndarray | None) -> Examples:
+        """Nothing was prepared."""
+        raise NotImplementedError
+
+    def write_parts(self, folder: Path) -> None:
+        """Write nothing: the weights are all there is."""
+        return
+
     @property
     @abstractmethod
     def pixels(self) -> int:

@@ -64,7 +64,7 @@ class Attempt:
 
     def __init__(self, study: Study, shop: Workshop, tracker: "StudyTracker") -> None:
         self.study, self.tracker = study, tracker
-        self.folders = StudyFolders(shop.folders.root, study, shop.folders.digest)
+        self.folders = replace(shop.folders, study=study)
         factory = WorkerFactory(study, self.folders, shop.beginnings)
         self.stages = Stages(study, self.folders, factory, shop.engine, shop.display)
         self.evaluator = Evaluator(

@@ -7,11 +7,9 @@ from filelock import FileLock
 
 from credit_plugin.config import Study
 from credit_plugin.contributors.snapshot import save_snapshot
-from credit_plugin.contributors.sources import load_contributors
 from credit_plugin.execution.engine import create_engine
-from credit_plugin.folders import StudyFolders
 from credit_plugin.progress import ProgressDisplay
-from credit_plugin.study import DEFAULT_WORKDIR, check_study, tracked
+from credit_plugin.study import DEFAULT_WORKDIR, open_study, tracked
 
 if TYPE_CHECKING:
     from credit_plugin.tuning.result import TuningResult
@@ -51,9 +49,7 @@ def run_tuning(
         from credit_plugin.tuning.storage import check_storage, make_sampler
         from credit_plugin.tuning.tuner import Tuner, tuning_folder
 
-        dataset = load_contributors(study.data, study.seed)
-        folders = StudyFolders(workdir.resolve(), study, dataset.digest())
-        check_study(study, dataset)
+        dataset, folders = open_study(study, workdir)
         search_space(study)
         make_sampler(study.tuning, 0)
         check_storage(study.tuning)

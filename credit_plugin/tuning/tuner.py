@@ -58,7 +58,7 @@ def tuning_folder(folders: StudyFolders) -> Path:
     study = folders.study
     digits = fingerprint(
         folders.table_hash,
-        StudyFolders(folders.root, study_with(study, RETRAINING), folders.digest).table_hash,
+        replace(folders, study=study_with(study, RETRAINING)).table_hash,
         study.properties.headline,
         study.tuning.model_dump(mode="json", exclude=UNSEARCHED),
     )
@@ -239,7 +239,7 @@ class Tuner:
         for name, figure in tuning_figures(result).items():
             self.tracker.log_figure(figure, f"tuning/{name}.png")
         self.tracker.log_metrics(result.metrics())
-        folders = StudyFolders(self.folders.root, chosen, self.folders.digest)
+        folders = replace(self.folders, study=chosen)
         session = Session(chosen, self.dataset, folders, self.engine, self.tracker, self.shown)
         session.train()
         session.prune()

@@ -33,6 +33,40 @@ class DiffusionTask(Protocol):
     def total_levels(self) -> int:
         """Number of noise levels."""
 
+    @classmethod
+    def frozen_digest(cls, settings: DiffusionSettings) -> str:
+        """Return what identifies the content of frozen networks; empty for a task without any.
+
+        A task with frozen networks has parts: :meth:`prepare` is called once for a study.
+
+        Raises:
+            InputError: If a network is missing, with the mend.
+        """
+
+    def prepare(
+        self,
+        images: np.ndarray,
+        mirrored: bool,
+        folder: Path,
+        report: Callable[[int, int], None],
+        device: str,
+    ) -> None:
+        """Write what all models of a study share to ``folder``, which exists.
+
+        Args:
+            images: uint8 [N, H, W, C], all of the study's.
+            mirrored: Whether trainings flip images.
+            folder: Receives the files.
+            report: Called with (images done, images in all).
+            device: Where frozen networks run.
+        """
+
+    def prepared(self, condition: np.ndarray | None) -> Examples:
+        """Return all images of the study as :meth:`prepare` left them."""
+
+    def write_parts(self, folder: Path) -> None:
+        """Write to a model's folder what :func:`create_task` needs to find there."""
+
     def build(self, seed: int) -> nn.Module:
         """Return the untrained network; the same seed gives the same weights."""
 
@@ -117,8 +151,17 @@ class DiffusionTask(Protocol):
         """
 
 
-TASKS: Registry[Callable[..., DiffusionTask]] = Registry(__name__, "credit_plugin.tasks", "a task")
+TASKS: Registry[type[DiffusionTask]] = Registry(__name__, "credit_plugin.tasks", "a task")
 register_task = TASKS.register
+
+
+def frozen_digest(settings: DiffusionSettings) -> str:
+    """Return what identifies the frozen networks of a task, empty if it has none.
+
+    Raises:
+        InputError: If no such task is registered, or a network is missing.
+    """
+    return TASKS.get(settings.task, "diffusion.task").frozen_digest(settings)
 
 
 def create_task(
@@ -135,4 +178,5 @@ def create_task(
     Raises:
         InputError: If no such task is registered, or the settings and the domain do not fit.
     """
-    return TASKS.get(settings.task, "diffusion.task")(settings, domain, parts)
+    kind: Callable[..., DiffusionTask] = TASKS.get(settings.task, "diffusion.task")
+    return kind(settings, domain, parts)

@@ -58,14 +58,21 @@ class Workbench:
     @cached_property
     def task(self) -> DiffusionTask:
         """The diffusion task."""
-        return create_task(self.study.diffusion, self._domain[0])
+        parts = self.folders.parts
+        return create_task(self.study.diffusion, self._domain[0], parts if parts.exists() else None)
 
     @cached_property
     def all_examples(self) -> Examples:
         """Every image as a training example, on the device."""
-        flips = any(run.flip for run in self.study.trainings)
+        if self.folders.frozen:
+            return self.task.prepared(self.condition).to(self.device)
         images = np.asarray(self.dataset.images)
-        return self.task.encode(images, self.condition, flips).to(self.device)
+        return self.task.encode(images, self.condition, self.flips).to(self.device)
+
+    @property
+    def flips(self) -> bool:
+        """Whether any training sees mirrored images."""
+        return any(run.flip for run in self.study.trainings)
 
     @property
     def condition(self) -> np.ndarray | None:

@@ -4,6 +4,7 @@ Importing this module imports everything a worker uses (torch, diffusers, torch-
 engine that forks its workers from a warmed process imports it there once.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,6 +44,18 @@ class WorkerFactory:
             return JOBS[payload["job"]](bench, payload, report)
 
         return run
+
+
+def _parts(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    folder = bench.folders.parts
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    clock = Stopwatch()
+    bench.task.prepare(bench.dataset.images, bench.flips, partial, report, bench.device)
+    partial.replace(folder)
+    clock.lap("encoding")
+    return {"costs": clock.seconds}
 
 
 def _reference(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -124,6 +137,7 @@ def _flops(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict
 
 
 JOBS: dict[str, Callable[[Workbench, Mapping[str, Any], Report], dict[str, Any]]] = {
+    "parts": _parts,
     "reference": _reference,
     "train": _train,
     "prune": _prune,

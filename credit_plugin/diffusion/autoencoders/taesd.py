@@ -1,0 +1,150 @@
+"""Tiny autoencoders of the TAESD family (Bohan), as their two published files of weights.
+
+An encoder is a convolution, then three halvings with three residual blocks each; the decoder is
+its mirror image. RGB in [0, 1] at 8 pixels a latent position. The newer ones (TAEF2) have a
+bottleneck with a group norm in the three blocks at the coarsest level, which diffusers'
+AutoencoderTiny does not know; whether there is one is read off the names of the weights, and so is
+the number of latent channels.
+
+Files are ``*encoder*`` and ``*decoder*``, .pth (read by PyTorch's restricted reader of tensors) or
+.safetensors; weights are widened to float32.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from credit_plugin.diffusion.autoencoders import Autoencoder, Format, register_format
+
+CLASS_NAME = "TAESD"
+WIDTH, GROUPS, WIDENING = 64, 4, 4
+LEVELS, BLOCKS = 3, 3
+
+
+class _Bounded(nn.Module):
+    """Keeps latents within three, smoothly, as decoders were trained."""
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return torch.tanh(latents / 3) * 3
+
+
+class _Block(nn.Module):
+    def __init__(self, pooled: bool) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for _ in range(3):
+            layers += [nn.Conv2d(WIDTH, WIDTH, 3, padding=1), nn.ReLU()]
+        self.conv = nn.Sequential(*layers[:-1])
+        self.pool = None
+        if pooled:
+            inner = WIDENING * WIDTH
+            self.pool = nn.Sequential(
+                nn.Conv2d(WIDTH, inner, 1, bias=False),
+                nn.GroupNorm(GROUPS, inner),
+                nn.ReLU(),
+                nn.Conv2d(inner, WIDTH, 1, bias=False),
+            )
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.pool is not None:
+            features = features + self.pool(features)
+        return torch.relu(self.conv(features) + features)
+
+
+def _encoder(channels: int, pooled: bool) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Conv2d(3, WIDTH, 3, padding=1), _Block(False)]
+    for level in range(LEVELS):
+        layers.append(nn.Conv2d(WIDTH, WIDTH, 3, stride=2, padding=1, bias=False))
+        layers += [_Block(pooled and level == LEVELS - 1) for _ in range(BLOCKS)]
+    return nn.Sequential(*layers, nn.Conv2d(WIDTH, channels, 3, padding=1))
+
+
+def _decoder(channels: int, pooled: bool) -> nn.Sequential:
+    layers: list[nn.Module] = [_Bounded(), nn.Conv2d(channels, WIDTH, 3, padding=1), nn.ReLU()]
+    for level in range(LEVELS):
+        layers += [_Block(pooled and level == 0) for _ in range(BLOCKS)]
+        layers += [nn.Upsample(scale_factor=2), nn.Conv2d(WIDTH, WIDTH, 3, padding=1, bias=False)]
+    return nn.Sequential(*layers, _Block(False), nn.Conv2d(WIDTH, 3, 3, padding=1))
+
+
+class TinyAutoencoder(Autoencoder):
+    """An autoencoder of the TAESD family.
+
+    Args:
+        encoder: Weights by name.
+        decoder: Weights by name.
+
+    Raises:
+        RuntimeError: If they do not fit.
+    """
+
+    factor = 2**LEVELS
+    image_channels = 3
+
+    def __init__(self, encoder: Mapping[str, Tensor], decoder: Mapping[str, Tensor]) -> None:
+        self.channels = len(encoder[f"{len(_encoder(1, False)) - 1}.bias"])
+        self._dtype = encoder["0.weight"].dtype
+        parts = []
+        for build, weights in ((_encoder, encoder), (_decoder, decoder)):
+            network = build(self.channels, any(".pool." in name for name in weights))
+            network.load_state_dict({name: w.float() for name, w in weights.items()})
+            parts.append(network.eval().requires_grad_(False))
+        self.encoder, self.decoder = parts
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Return latents."""
+        latents: Tensor = self.encoder(pixels.add(1).div(2))
+        return latents
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return pixels."""
+        pixels: Tensor = self.decoder(latents)
+        return pixels.mul(2).sub(1)
+
+    def save(self, folder: Path) -> None:
+        """Write both networks as safetensors, in the precision in which they came."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, network in (("encoder", self.encoder), ("decoder", self.decoder)):
+            weights = {
+                key: w.cpu().to(self._dtype).contiguous() for key, w in network.state_dict().items()
+            }
+            save_file(weights, folder / f"{name}.safetensors")
+        (folder / "config.json").write_text(json.dumps({"_class_name": CLASS_NAME}), "utf-8")
+
+    def to(self, device: torch.device) -> None:
+        """Move both networks."""
+        self.encoder.to(device)
+        self.decoder.to(device)
+
+
+@register_format("taesd")
+class _Files(Format):
+    def fits(self, folder: Path, class_name: str) -> bool:
+        bare = not class_name and _file(folder, "encoder") and _file(folder, "decoder")
+        return class_name == CLASS_NAME or bool(bare)
+
+    def load(self, folder: Path) -> Autoencoder:
+        return TinyAutoencoder(_weights(folder, "encoder"), _weights(folder, "decoder"))
+
+
+def _file(folder: Path, part: str) -> Path | None:
+    found = [p for s in (".safetensors", ".pth") for p in sorted(folder.glob(f"*{part}*{s}"))]
+    return found[0] if found else None
+
+
+def _weights(folder: Path, part: str) -> Mapping[str, Tensor]:
+    path = _file(folder, part)
+    if path is None:
+        raise FileNotFoundError(f"there is no file *{part}*.pth or .safetensors")
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    try:
+        weights: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError:
+        raise ValueError(f"{path.name} is no file of tensors") from None
+    return weights
