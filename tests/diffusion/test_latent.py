@@ -55,8 +55,8 @@ def source(request, tmp_path):
 def test_every_format_encodes_and_decodes(source, tmp_path):
     task, told = prepared(latent(source, batch_size=8), tmp_path / "parts")
     examples = task.prepared(None)
-    side = 16 // task.autoencoder.factor
-    assert examples.clean.shape == (20, task.autoencoder.channels, side, side)
+    side = 16 // task.latents.autoencoder.factor
+    assert examples.clean.shape == (20, task.latents.autoencoder.channels, side, side)
     assert task.decode(examples.clean).shape == IMAGES.shape
     assert told == [(n, 40) for n in (8, 16, 20, 28, 36, 40)]
 
