@@ -177,10 +177,11 @@ def check_study(study: Study, dataset: ContributorDataset) -> None:
     rule = stopping_rule(study)
     if rule is not None:
         rule.suits(dataset.n_contributors)
-    if study.game.baseline == "base_model":
+    baseline = study.game.baseline
+    if isinstance(baseline, str) and baseline != task.untrained_is:
         raise InputError(
-            f"game.baseline: task {study.diffusion.task} has no base model; "
-            "use untrained or a number"
+            f"game.baseline = {baseline}: the empty coalition of task {study.diffusion.task} is "
+            f"another model; use {task.untrained_is} or a number"
         )
 
 

@@ -17,9 +17,11 @@ from credit_plugin.config.game import FidelitySettings, GameSettings, ValuesSett
 from credit_plugin.config.loading import DEFAULT_PRESET, dump_study, load_study, preset_names
 from credit_plugin.config.models import (
     AutoencoderSettings,
+    BaseSettings,
     ClassifierSettings,
     DataSettings,
     DiffusionSettings,
+    LoraSettings,
     NetworkSettings,
     NoiseSettings,
     PropertySettings,
@@ -34,6 +36,7 @@ from credit_plugin.config.tuning import SearchRange, TuningSettings
 __all__ = [
     "DEFAULT_PRESET",
     "AutoencoderSettings",
+    "BaseSettings",
     "ClassifierSettings",
     "CompensationSettings",
     "DataSettings",
@@ -41,6 +44,7 @@ __all__ = [
     "ExecutionSettings",
     "FidelitySettings",
     "GameSettings",
+    "LoraSettings",
     "NetworkSettings",
     "NoiseSettings",
     "PropertySettings",

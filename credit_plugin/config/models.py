@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from credit_plugin.config.fields import Count, NonNegative, Positive, Ratio, Settings
+from credit_plugin.config.fields import Count, Names, NonNegative, Positive, Ratio, Settings
 
 COOLDOWN = 0.2
 """Share of a run over which schedule ``cooldown`` lets the rate fall."""
@@ -147,10 +147,37 @@ class AutoencoderSettings(Settings):
     batch_size: Count = Field(16, description="Images encoded or decoded at once.")
 
 
+class BaseSettings(Settings):
+    """The frozen pipeline of task text_to_image_lora."""
+
+    source: str = Field(
+        description="Folder, or repository of the Hugging Face hub, of a text-to-image pipeline "
+        "of diffusers: Stable Diffusion 1.x, 2.x, XL or 3, or FLUX."
+    )
+    revision: str | None = Field(None, description="Branch, tag or commit of a repository.")
+    precision: Literal["float32", "float16", "bfloat16"] = Field(
+        "float32", description="Of the frozen weights; a GPU wants bfloat16."
+    )
+
+
+class LoraSettings(Settings):
+    """Low-rank adapters of the base's attention: what is trained."""
+
+    rank: Count = Field(16, description="Rank of each adapter before pruning.")
+    alpha: Positive | None = Field(
+        None, description="Adapters are scaled by alpha / rank; null is the rank itself."
+    )
+    targets: Names = Field(
+        ("to_q", "to_k", "to_v", "to_out.0"),
+        min_length=1,
+        description="Ends of the names of the layers that get one.",
+    )
+
+
 class DiffusionSettings(Settings):
     """What is trained."""
 
-    task: str = Field("ddpm", description="Registered task: ddpm, latent.")
+    task: str = Field("ddpm", description="Registered task: ddpm, latent, text_to_image_lora.")
     condition: Literal["none", "label", "contributor", "prompt"] = Field(
         "none", description="What the network is told that an image is of."
     )
@@ -161,6 +188,10 @@ class DiffusionSettings(Settings):
     autoencoder: AutoencoderSettings | None = Field(
         None, description="Of task latent; null for tasks in pixel space."
     )
+    base: BaseSettings | None = Field(
+        None, description="Of task text_to_image_lora; null for tasks that train from scratch."
+    )
+    lora: LoraSettings = LoraSettings()
     noise: NoiseSettings = NoiseSettings()
     training: TrainingSettings = TrainingSettings()
 
@@ -169,7 +200,10 @@ class DiffusionSettings(Settings):
 
         Where these are found does not: their content is told by a digest.
         """
-        places = {"autoencoder": {"source", "subfolder", "revision", "batch_size"}}
+        places = {
+            "autoencoder": {"source", "subfolder", "revision", "batch_size"},
+            "base": {"source", "revision"},
+        }
         return self.model_dump(mode="json", exclude=places)
 
     @model_validator(mode="after")

@@ -8,6 +8,8 @@ network at another place does not.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from credit_plugin.errors import InputError
@@ -30,11 +32,6 @@ def locate(source: str, field: str, revision: str | None = None, subfolder: str 
     """
     folder = Path(source).expanduser()
     if not folder.is_dir():
-        if source.count("/") != 1 or source.startswith((".", "/", "~")):
-            raise InputError(
-                f"{field}: there is no folder {source}; give a folder, or a repository of the "
-                "Hugging Face hub as owner/name"
-            )
         folder = _download(source, field, revision, subfolder)
     folder = folder / subfolder
     if not folder.is_dir():
@@ -52,17 +49,26 @@ def digest_of(folder: Path) -> str:
     return state.hexdigest()
 
 
-def _download(source: str, field: str, revision: str | None, subfolder: str) -> Path:
-    from huggingface_hub import snapshot_download
+@contextmanager
+def download_failure(source: str, field: str) -> Iterator[None]:
+    """Turn whatever the hub may answer to a download into one line.
+
+    Args:
+        source: What is downloaded.
+        field: Setting that names it.
+
+    Raises:
+        InputError: If the block fails for the hub's sake.
+    """
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    within = f"{subfolder}/" if subfolder else ""
-    try:
-        found = snapshot_download(
-            source,
-            revision=revision,
-            allow_patterns=[f"{within}*{suffix}" for suffix in SUFFIXES],
+    if source.count("/") != 1 or source.startswith((".", "/", "~")):
+        raise InputError(
+            f"{field}: there is no folder {source}; give a folder, or a repository of the "
+            "Hugging Face hub as owner/name"
         )
+    try:
+        yield
     except LocalEntryNotFoundError:
         raise InputError(
             f"{field}: {source} is neither a folder nor in the hub's cache, and the hub cannot be "
@@ -71,4 +77,12 @@ def _download(source: str, field: str, revision: str | None, subfolder: str) -> 
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"{field}: {source} cannot be downloaded: {reason}") from None
-    return Path(found)
+
+
+def _download(source: str, field: str, revision: str | None, subfolder: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    within = f"{subfolder}/" if subfolder else ""
+    patterns = [f"{within}*{suffix}" for suffix in SUFFIXES]
+    with download_failure(source, field):
+        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns))

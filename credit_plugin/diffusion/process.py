@@ -52,6 +52,9 @@ class ForwardProcess(Protocol):
             InputError: If it cannot be used.
         """
 
+    def set_steps(self, scheduler: Any, steps: int, device: torch.device) -> None:
+        """Set the times of a scheduler from :meth:`sampler`."""
+
 
 class VariancePreserving:
     """Noise replaces signal, x_t = sqrt(a_t) x + sqrt(1 - a_t) e (Ho et al. 2020).
@@ -118,6 +121,10 @@ class VariancePreserving:
         """Return the scheduler that ``sampling.scheduler`` names."""
         return create_sampler(sampling.scheduler, dict(self.scheduler.config))
 
+    def set_steps(self, scheduler: Any, steps: int, device: torch.device) -> None:
+        """Set the times of a scheduler from :meth:`sampler`."""
+        scheduler.set_timesteps(steps, device=device)
+
     @cached_property
     def _predicted(self) -> str:
         return str(self.scheduler.config.prediction_type)
@@ -151,7 +158,7 @@ def denoise(
         sampling: Scheduler and steps.
     """
     scheduler = process.sampler(sampling)
-    scheduler.set_timesteps(sampling.steps, device=noise.device)
+    process.set_steps(scheduler, sampling.steps, noise.device)
     generator = torch.Generator(noise.device).manual_seed(0)
     extra = {"generator": generator} if _is_stochastic(scheduler) else {}
     sample = noise * getattr(scheduler, "init_noise_sigma", 1.0)

@@ -1,9 +1,9 @@
 """Models on disk: safetensors, JSON, and the pruning history. Nothing is ever unpickled.
 
-A folder holds ``model.safetensors`` (weights), ``config.json`` (what the network is: settings of
-task, sampler and image shape, with a format version) and, for a pruned model,
+A folder holds ``config.json`` (what the network is: settings of task, sampler and image domain,
+with a format version), the weights as the task writes them and, for a pruned model,
 ``pruning_history.json`` (what rebuilds its architecture). Loading gives the same outputs, bit for
-bit, as before saving.
+bit, as before saving. Where diffusers or PEFT can represent a model, they can load it too.
 """
 
 import json
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from credit_plugin.config import DiffusionSettings, SamplingSettings
@@ -24,7 +23,7 @@ from credit_plugin.diffusion.tasks import DiffusionTask, create_task
 from credit_plugin.errors import InputError
 
 FORMAT = 2
-WEIGHTS, CONFIG, HISTORY = "model.safetensors", "config.json", "pruning_history.json"
+CONFIG, HISTORY = "config.json", "pruning_history.json"
 
 
 @dataclass
@@ -62,11 +61,7 @@ def save_model_folder(loaded: LoadedModel, folder: Path) -> None:
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    weights = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in loaded.model.state_dict().items()
-    }
-    save_file(weights, partial / WEIGHTS)
+    loaded.task.save_weights(loaded.model, partial)
     config = {
         "format": FORMAT,
         "diffusion": loaded.task.settings.model_dump(mode="json"),
@@ -93,7 +88,6 @@ def load_model_folder(folder: Path, device: str = "cpu") -> LoadedModel:
     try:
         config = json.loads((folder / CONFIG).read_text("utf-8"))
         history = _read_history(folder)
-        weights = load_file(folder / WEIGHTS)
     except (OSError, json.JSONDecodeError) as error:
         raise InputError(f"model folder {folder} cannot be read: {error}") from None
     if config["format"] != FORMAT:
@@ -103,7 +97,10 @@ def load_model_folder(folder: Path, device: str = "cpu") -> LoadedModel:
     settings = DiffusionSettings.model_validate(config["diffusion"])
     task = create_task(settings, _domain(config["domain"]), folder)
     model = task.rebuild(history, seed=0) if history else task.build(seed=0)
-    model.load_state_dict(weights)
+    try:
+        task.load_weights(model, folder)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"model folder {folder} cannot be read: {error}") from None
     model.to(device).eval()
     sampling = SamplingSettings.model_validate(config["sampling"])
     return LoadedModel(task, model, sampling, history, config["facts"], tuple(config["shares"]))

@@ -16,6 +16,7 @@ import torch
 from diffusers import UNet2DModel
 from diffusers.models.downsampling import Downsample2D
 from diffusers.models.upsampling import Upsample2D
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,6 +26,8 @@ from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import Predict, VariancePreserving, denoise
 from credit_plugin.errors import InputError
+
+UNET, WEIGHTS = "unet", "diffusion_pytorch_model.safetensors"
 
 
 class UNetTask(ABC):
@@ -68,6 +71,25 @@ class UNetTask(ABC):
     def write_parts(self, folder: Path) -> None:
         """Write nothing: the weights are all there is."""
         return
+
+    def save_weights(self, model: nn.Module, folder: Path) -> None:
+        """Write them to ``unet`` as diffusers does; a full model is one that it can load."""
+        target = folder / UNET
+        target.mkdir()
+        weights = {k: w.detach().cpu().contiguous() for k, w in model.state_dict().items()}
+        save_file(weights, target / WEIGHTS, metadata={"format": "pt"})
+        untouched: Any = self.build(seed=0)
+        if all(weights[key].shape == w.shape for key, w in untouched.state_dict().items()):
+            untouched.save_config(target)
+
+    def load_weights(self, model: nn.Module, folder: Path) -> None:
+        """Read them."""
+        model.load_state_dict(load_file(folder / UNET / WEIGHTS))
+
+    @property
+    def untrained_is(self) -> str:
+        """Return ``untrained``: nothing was there before."""
+        return "untrained"
 
     @property
     @abstractmethod

@@ -33,6 +33,10 @@ class DiffusionTask(Protocol):
     def total_levels(self) -> int:
         """Number of noise levels."""
 
+    @property
+    def untrained_is(self) -> str:
+        """What the model of the empty coalition is: ``untrained``, or the ``base_model``."""
+
     @classmethod
     def frozen_digest(cls, settings: DiffusionSettings) -> str:
         """Return what identifies the content of frozen networks; empty for a task without any.
@@ -66,6 +70,17 @@ class DiffusionTask(Protocol):
 
     def write_parts(self, folder: Path) -> None:
         """Write to a model's folder what :func:`create_task` needs to find there."""
+
+    def save_weights(self, model: nn.Module, folder: Path) -> None:
+        """Write the weights of a network to a folder, which exists."""
+
+    def load_weights(self, model: nn.Module, folder: Path) -> None:
+        """Read into a network of the same architecture what :meth:`save_weights` wrote.
+
+        Raises:
+            InputError: If they do not fit.
+            OSError: If they are not there.
+        """
 
     def build(self, seed: int) -> nn.Module:
         """Return the untrained network; the same seed gives the same weights."""

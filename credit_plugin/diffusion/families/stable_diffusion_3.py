@@ -1,0 +1,51 @@
+"""Stable Diffusion 3: a transformer over latents and texts, trained by flow matching."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from credit_plugin.diffusion.families import Family, Inputs, register_family
+
+
+@register_family("stable_diffusion_3")
+class StableDiffusion3(Family):
+    """Texts are the states of two CLIP encoders and of T5, where it is there."""
+
+    pipelines = ("StableDiffusion3Pipeline",)
+    component = "transformer"
+    encoders = (
+        "text_encoder",
+        "text_encoder_2",
+        "text_encoder_3",
+        "tokenizer",
+        "tokenizer_2",
+        "tokenizer_3",
+        "feature_extractor",
+        "image_encoder",
+    )
+    patch = 2
+
+    def encode(
+        self,
+        pipeline: Any,
+        prompts: Sequence[str],
+        image_size: int,
+        config: Mapping[str, Any],
+        device: str,
+    ) -> dict[str, Tensor]:
+        """Return hidden states [k, tokens, width] and pooled states [k, d]."""
+        texts = list(prompts)
+        states, _, pooled, _ = pipeline.encode_prompt(
+            texts, texts, texts, device=device, do_classifier_free_guidance=False
+        )
+        return {"encoder_hidden_states": states.cpu(), "pooled_projections": pooled.cpu()}
+
+    def predict(
+        self, network: Callable[..., Any], noisy: Tensor, time: Tensor, given: Inputs
+    ) -> Tensor:
+        """Call the transformer."""
+        prediction: Tensor = network(
+            hidden_states=noisy, timestep=time.expand(len(noisy)), return_dict=False, **given
+        )[0]
+        return prediction

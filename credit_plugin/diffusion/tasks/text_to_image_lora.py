@@ -1,0 +1,276 @@
+"""Task ``text_to_image_lora``: low-rank adapters of a pretrained text-to-image pipeline.
+
+The pipeline (``diffusion.base``) is frozen: a denoiser that a process loads once
+(:mod:`credit_plugin.diffusion.base_model`), an autoencoder that makes latents once for a study, and
+text encoders that encode the distinct prompts once and are then let go. Trained, copied, averaged
+and saved are adapters alone (:mod:`credit_plugin.diffusion.adapters`); pruning lowers their ranks
+(:mod:`credit_plugin.diffusion.rank_pruning`). The forward process is the one that the pipeline's
+scheduler names; ``diffusion.network`` and ``diffusion.noise`` are not used.
+
+The empty coalition is the base model itself. With ``sampling.guidance`` above 1 samples follow
+prompt + (g - 1) (prompt - empty prompt), as in classifier-free guidance (Ho and Salimans 2022).
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from credit_plugin.config import DiffusionSettings, SamplingSettings
+from credit_plugin.diffusion.adapters import Adapted, load_adapter, save_adapter
+from credit_plugin.diffusion.base_model import (
+    FIELD,
+    BaseModel,
+    load_base,
+    load_encoders,
+    locate_base,
+)
+from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.examples import Examples
+from credit_plugin.diffusion.families import Inputs
+from credit_plugin.diffusion.frozen import digest_of
+from credit_plugin.diffusion.latents import LatentSpace
+from credit_plugin.diffusion.process import ForwardProcess, Predict, denoise
+from credit_plugin.diffusion.pruning import History
+from credit_plugin.diffusion.rank_pruning import prune_ranks
+from credit_plugin.diffusion.tasks import register_task
+from credit_plugin.errors import InputError
+
+PROMPTS = "prompts.safetensors"
+DECODED_AT_ONCE = 8
+
+
+@register_task("text_to_image_lora")
+class TextToImageLoraTask:
+    """Adapters of a pipeline, for images of one size.
+
+    Args:
+        settings: Base, adapters and training.
+        domain: Size of the images, and their prompts.
+        parts: Folder with encoded prompts, the scale and, in a study, the latents.
+
+    Raises:
+        InputError: If the base is missing or does not fit the images.
+    """
+
+    untrained_is = "base_model"
+
+    def __init__(
+        self, settings: DiffusionSettings, domain: ImageDomain, parts: Path | None = None
+    ) -> None:
+        self.settings, self.domain, self.parts = settings, domain, parts
+        self._encoded_prompts: dict[torch.device, dict[str, Tensor]] = {}
+        if settings.condition != "prompt":
+            raise InputError(
+                f"diffusion.condition = {settings.condition}: task text_to_image_lora needs "
+                "condition prompt, and diffusion.prompt"
+            )
+        self._check_images()
+
+    @classmethod
+    def frozen_digest(cls, settings: DiffusionSettings) -> str:
+        """Return what identifies the pipeline."""
+        return digest_of(locate_base(settings.base))
+
+    @cached_property
+    def base(self) -> BaseModel:
+        """The frozen pipeline, shared by all tasks of this process."""
+        folder = locate_base(self.settings.base)
+        assert self.settings.base is not None  # or it could not be located
+        return load_base(folder, self.settings.base.precision, self.settings.lora)
+
+    @cached_property
+    def latents(self) -> LatentSpace:
+        """Between images and latents."""
+        return LatentSpace(self.base.autoencoder, "config", DECODED_AT_ONCE, self.parts)
+
+    @cached_property
+    def process(self) -> ForwardProcess:
+        """The forward process that the pipeline was trained with."""
+        return self.base.process(self.latents.shape(self.domain.image_size)[-1])
+
+    @property
+    def total_levels(self) -> int:
+        """Number of noise levels."""
+        return self.process.total
+
+    def prepare(
+        self,
+        images: np.ndarray,
+        mirrored: bool,
+        folder: Path,
+        report: Callable[[int, int], None],
+        device: str,
+    ) -> None:
+        """Write encoded prompts, scale and latents to ``folder``, which exists."""
+        pipeline = load_encoders(locate_base(self.settings.base), self.base.family)
+        pipeline.to(device)
+        texts = [*self.domain.conditions, ""]  # the last one is what guidance leads away from
+        size, config = self.domain.image_size, self.base.config
+        with torch.inference_mode():
+            encoded = self.base.family.encode(pipeline, texts, size, config, device)
+        save_file({name: rows.contiguous() for name, rows in encoded.items()}, folder / PROMPTS)
+        self.latents.prepare(images, mirrored, folder, report, device)
+
+    def prepared(self, condition: np.ndarray | None) -> Examples:
+        """Return all images of the study as :meth:`prepare` left them."""
+        return self.latents.prepared(condition)
+
+    def write_parts(self, folder: Path) -> None:
+        """Copy encoded prompts and scale into the folder of a model."""
+        save_file(self._prompts_on(torch.device("cpu")), folder / PROMPTS)
+        self.latents.copy_to(folder, autoencoder=False)
+
+    def save_weights(self, model: nn.Module, folder: Path) -> None:
+        """Write the adapter for PEFT and diffusers."""
+        save_adapter(_adapted(model), folder)
+
+    def load_weights(self, model: nn.Module, folder: Path) -> None:
+        """Read the adapter."""
+        load_adapter(_adapted(model), folder)
+
+    def build(self, seed: int) -> nn.Module:
+        """Return adapters that change nothing yet."""
+        return self.base.network.untrained(seed)
+
+    def prune(
+        self, model: nn.Module, method: str, ratio: float, examples: Examples, seed: int
+    ) -> History:
+        """Lower ranks in place (:mod:`credit_plugin.diffusion.rank_pruning`)."""
+        return prune_ranks(self, _adapted(model), method, ratio, examples, seed)
+
+    def rebuild(self, history: History, seed: int) -> nn.Module:
+        """Return adapters of the ranks that pruning left, which change nothing yet."""
+        model = self.base.network.untrained(seed)
+        model.keep(dict(history))
+        return model
+
+    def encode(
+        self, images: np.ndarray, condition: np.ndarray | None = None, mirrored: bool = False
+    ) -> Examples:
+        """Return float32 [N, c, h, w]."""
+        return self.latents.encode(images, condition, mirrored)
+
+    def mirror(self, examples: Examples) -> Tensor:
+        """Return the latents of the mirrored images."""
+        assert examples.mirrored is not None  # studies that flip prepare them
+        return examples.mirrored
+
+    def loss(self, model: nn.Module, batch: Examples, generator: torch.Generator) -> Tensor:
+        """Return the mean squared error of the prediction at drawn levels."""
+        device = batch.clean.device
+        noise = torch.randn(batch.clean.shape, generator=generator, device=device)
+        levels = self.process.draw_levels(len(batch), generator, device)
+        return functional.mse_loss(*self.predict(model, batch, noise, levels))
+
+    def predict(
+        self, model: Callable[..., Any], batch: Examples, noise: Tensor, levels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the prediction for noised examples, and its target, both like ``clean``."""
+        noisy = self.process.noised(batch.clean, noise, levels)
+        prediction = self._told(model, batch.condition)(noisy, self.process.time(levels))
+        return prediction, self.process.target(batch.clean, noise, levels)
+
+    def noise(self, count: int, seed: int) -> Tensor:
+        """Return standard normal noise [count, c, h, w]."""
+        shape = self.latents.shape(self.domain.image_size)
+        return torch.randn((count, *shape), generator=torch.Generator().manual_seed(seed))
+
+    def check_sampling(self, sampling: SamplingSettings) -> None:
+        """Raise InputError if the scheduler does not fit the pipeline."""
+        self.process.sampler(sampling)
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        model: nn.Module,
+        noise: Tensor,
+        sampling: SamplingSettings,
+        condition: Tensor | None = None,
+    ) -> np.ndarray:
+        """Denoise [n, c, h, w] into uint8 [n, H, W, C]."""
+        predict = self._guided(model, condition, sampling.guidance)
+        for step in denoise(self.process, predict, noise, sampling):
+            sample = step.after
+        return self.latents.decode(sample.float())
+
+    @torch.no_grad()
+    def trajectory(
+        self,
+        model: nn.Module,
+        noise: Tensor,
+        sampling: SamplingSettings,
+        condition: Tensor | None = None,
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield each step's level and the latents that its state points to."""
+        predict = self._guided(model, condition, sampling.guidance)
+        for step in denoise(self.process, predict, noise, sampling):
+            yield self.process.clean(step.state, step.prediction, step.time)
+
+    def _guided(self, model: nn.Module, condition: Tensor | None, guidance: float) -> Predict:
+        told = self._told(model, condition)
+        if guidance == 1:
+            return told
+        untold = self._told(model, torch.full_like(_given(condition), len(self.domain.conditions)))
+
+        def predict(noisy: Tensor, time: Tensor) -> Tensor:
+            plain = untold(noisy, time)
+            return plain + guidance * (told(noisy, time) - plain)
+
+        return predict
+
+    def _told(self, model: Callable[..., Any], condition: Tensor | None) -> Predict:
+        """Return a function that calls the denoiser with the prompts of its examples."""
+        rows = _given(condition)
+        precision = getattr(torch, self.settings.base.precision)  # type: ignore[union-attr]
+        given: Inputs = {
+            name: table[rows].to(precision) for name, table in self._prompts_on(rows.device).items()
+        }
+
+        def predict(noisy: Tensor, time: Tensor) -> Tensor:
+            found = self.base.family.predict(model, noisy.to(precision), time, given)
+            return found.float()
+
+        return predict
+
+    def _prompts_on(self, device: torch.device) -> dict[str, Tensor]:
+        """What the denoiser gets of each condition and, last, of the empty prompt."""
+        if device not in self._encoded_prompts:
+            assert self.parts is not None  # models and studies have parts
+            self._encoded_prompts[device] = load_file(self.parts / PROMPTS, str(device))
+        return self._encoded_prompts[device]
+
+    def _check_images(self) -> None:
+        size, channels = self.domain.image_size, self.base.autoencoder.image_channels
+        unit = self.base.autoencoder.factor * self._halvings
+        if self.domain.channels != channels:
+            raise InputError(
+                f"{FIELD}: the base model is for images of {channels} channels, and those of the "
+                f"data have {self.domain.channels}"
+            )
+        if size % unit:
+            raise InputError(
+                f"data.image_size = {size} does not fit the base model: use a multiple of {unit}"
+            )
+
+    @property
+    def _halvings(self) -> int:
+        """Latent positions, in height and in width, that the denoiser takes together at most."""
+        blocks = self.base.config.get("block_out_channels")
+        return 2 ** (len(blocks) - 1) if blocks else self.base.family.patch
+
+
+def _adapted(model: nn.Module) -> Adapted:
+    assert isinstance(model, Adapted)  # the task built it
+    return model
+
+
+def _given(condition: Tensor | None) -> Tensor:
+    assert condition is not None  # the domain has prompts
+    return condition
