@@ -16,13 +16,21 @@ class DataSettings(Settings):
     """Who gave what."""
 
     source: str = Field(
-        "designers", description="Registered source: designers, digits, imagefolder, archive."
+        "designers",
+        description="Registered source: designers, digits, imagefolder, archive, huggingface.",
     )
     path: Path | None = Field(
-        None, description="Folder or archive of the images, for sources that read one."
+        None,
+        description="Folder or archive of the images, for sources that read one; of source "
+        "huggingface, a folder or the name of a dataset on the hub.",
     )
     image_size: int = Field(16, ge=4, description="Height and width in pixels that images get.")
     min_images: int = Field(2, ge=1, description="A contributor with fewer images is refused.")
+    noise: Names = Field(
+        (),
+        description="Contributors whose images are replaced by noise, to see whether values put "
+        "them at the bottom.",
+    )
     options: dict[str, Any] = Field({}, description="Settings of the source itself.")
 
 

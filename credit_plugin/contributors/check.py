@@ -99,15 +99,16 @@ def resolve_folder(path: Path, field: str) -> Path:
     return path.resolve()
 
 
-def scan_folder(root: Path) -> Scan:
+def scan_folder(root: Path, captions: str = "text") -> Scan:
     """List a folder's images and owners in whichever layout it has; nothing is decoded.
 
     Args:
         root: The resolved folder.
+        captions: Column of a metadata.csv that describes the images, if there is one.
     """
     # a metadata.csv that is a broken link is wrong, not absent
     listed = (root / METADATA).exists() or (root / METADATA).is_symlink()
-    scan = scan_by_metadata(root) if listed else scan_by_folders(root)
+    scan = scan_by_metadata(root, captions) if listed else scan_by_folders(root)
     return Scan(scan.entries, (*scan.findings, *_name_findings(scan.entries)))
 
 

@@ -18,7 +18,7 @@ from credit_plugin.contributors.folder import (
 REQUIRED = ("file_name", "contributor")
 
 
-def scan_by_metadata(root: Path) -> Scan:
+def scan_by_metadata(root: Path, captions: str = "text") -> Scan:
     """List the images that ``metadata.csv`` names.
 
     Where the file cannot be read as a table at all, every image of the folder is listed without a
@@ -26,8 +26,9 @@ def scan_by_metadata(root: Path) -> Scan:
 
     Args:
         root: The resolved folder.
+        captions: Column that describes the images, if there is one.
     """
-    reader = _Reader(root)
+    reader = _Reader(root, captions)
     reader.read()
     on_disk = [file for file in walk_files(root) if is_picture_name(file)]
     if not reader.readable:
@@ -60,8 +61,8 @@ def path_problem(file: str) -> str | None:
 class _Reader:
     """Reads the rows one by one and remembers what was said before."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, captions: str) -> None:
+        self.root, self.captions = root, captions
         self.readable = False
         self.entries: dict[str, Entry] = {}
         self.named: set[str] = set()
@@ -128,7 +129,7 @@ class _Reader:
             owner = ""
         if row.get("label") is not None and not str(row["label"]).strip():
             self.findings.append(error(where, "label is empty; label every image or none"))
-        self._add(Entry(file, owner, row.get("text"), row.get("label")), line)
+        self._add(Entry(file, owner, row.get(self.captions), row.get("label")), line)
 
     def _add(self, entry: Entry, line: int) -> None:
         first = self.entries.get(entry.file)

@@ -18,6 +18,7 @@ float, LAB, others      refused: their range or meaning is not fixed
 The orientation that a camera noted is applied.
 """
 
+import io
 import os
 import struct
 import warnings
@@ -86,11 +87,11 @@ class Decoded(Generic[T]):
     problem: str | None = None
 
 
-def open_picture(path: Path) -> tuple[Image.Image, tuple[str, ...]]:
+def open_picture(source: Path | bytes) -> tuple[Image.Image, tuple[str, ...]]:
     """Decode one file completely.
 
     Args:
-        path: A regular file.
+        source: A regular file, or its content.
 
     Returns:
         The upright picture in mode ``L`` or ``RGB``, and remarks on what had to be converted.
@@ -99,9 +100,11 @@ def open_picture(path: Path) -> tuple[Image.Image, tuple[str, ...]]:
         PictureError: If the file is not a picture that can be used.
     """
     try:
-        if path.stat().st_size == 0:
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        if size == 0:
             raise PictureError("the file is empty; export the picture again")
-        with Image.open(path, formats=FORMATS) as image:
+        opened = io.BytesIO(source) if isinstance(source, bytes) else source
+        with Image.open(opened, formats=FORMATS) as image:
             _refuse_bomb(image)
             remarks = _frames(image)
             image.load()

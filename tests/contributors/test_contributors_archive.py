@@ -268,3 +268,47 @@ def test_the_preset_of_drawers_reads_an_archive_of_its_layout(tmp_path):
     assert dataset.contributors[6] == f"{kept[0]}, drawer 07"
     assert dataset.counts.tolist() == [2] * 40
     assert sorted(set(dataset.labels.tolist())) == [0, 1, 2, 3]
+
+
+GRID = {"axes": ["vendor", "concept"], "contributor": "vendor", "names": {"vendor": "vendors"}}
+
+
+@pytest.fixture
+def grid(archive):
+    images = np.random.default_rng(1).integers(0, 256, (2, 3, SIZE, SIZE, 3), np.uint8)
+    path = archive(
+        images=images,
+        vendors=np.array(["noto", "twemoji"]),
+        captions=np.array(["airplane", "clown", "tree"]),
+    )
+    return path, images
+
+
+def test_axes_before_height_say_who_gave_what(grid):
+    path, images = grid
+    names = {**GRID["names"], "concept": "captions"}
+    loaded = load(path, **{**GRID, "names": names, "captions": "concept", "labels": "concept"})
+    assert loaded.contributors == ("noto", "twemoji")
+    assert loaded.captions == ("airplane", "clown", "tree") * 2
+    assert loaded.labels.tolist() == [0, 1, 2] * 2
+    assert (loaded.images == images.reshape(6, SIZE, SIZE, 3)).all()
+
+
+def test_kept_vendors_keep_their_captions(grid):
+    path, images = grid
+    options = {**GRID, "names": {**GRID["names"], "concept": "captions"}, "captions": "concept"}
+    kept = {"vendor": ["twemoji"], "concept": ["tree", "airplane"]}
+    loaded = load_archive(
+        DataSettings(
+            source="archive", path=path, image_size=SIZE, options={**options, "keep": kept}
+        ),
+        0,
+    )
+    assert loaded.captions == ("airplane", "tree")
+    assert (loaded.images == images[1, [0, 2]]).all()
+
+
+@pytest.mark.parametrize("axes", [["vendor"], ["a", "b", "c", "d"]])
+def test_axes_that_do_not_fit_are_named(grid, axes):
+    path, _ = grid
+    assert "data.options.axes: array 'images'" in refusal(path, axes=axes, contributor=axes[0])

@@ -42,6 +42,14 @@ def test_pictures_deep_inside_belong_to_the_top_folder(gallery):
     assert load(gallery.root).counts.tolist() == [4, 3, 3]
 
 
+def test_captions_come_from_the_column_that_is_named(gallery):
+    rows = [[*row, f"title {i}"] for i, row in enumerate(gallery.rows())]
+    gallery.write_rows(rows, ("file_name", "contributor", "title"))
+    assert load(gallery.root).captions is None
+    titled = load(gallery.root, options={"captions": "title"})
+    assert titled.captions == tuple(f"title {i}" for i in range(9))
+
+
 def test_captions_and_labels(gallery):
     texts = [["a, b", "10"], ['"q"', "2"], ["", "10"]] * 3
     rows = [[*row, *text] for row, text in zip(gallery.rows(), texts, strict=True)]

@@ -142,7 +142,7 @@ def test_resizing_keeps_flat_images_flat(channels, size):
     ("data", "message"),
     [
         ({"source": "digit"}, "data.source: 'digit' is not a source; did you mean digits?"),
-        ({"source": "x"}, "choose from archive, designers, digits, imagefolder"),
+        ({"source": "x"}, "choose from archive, designers, digits, huggingface"),
         ({"options": {"crop": "none"}}, "data.options.crop: source designers has no such option"),
         ({"path": "photos"}, "data.path: source designers brings its own images"),
         ({"source": "digits", "path": "photos"}, "data.path: source digits brings its own"),
@@ -233,3 +233,24 @@ def test_importing_the_package_is_light():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_noise_replaces_the_images_of_a_contributor_and_nothing_else():
+    data = DataSettings(source="digits", image_size=8)
+    real = load_contributors(data)
+    noisy = load_contributors(data.model_copy(update={"noise": ("school-e",)}))
+    own = real.contributor == real.contributors.index("school-e")
+    assert (noisy.images[~own] == real.images[~own]).all()
+    assert (noisy.labels == real.labels).all()
+    counts = np.histogram(noisy.images[own], bins=8, range=(0, 256))[0]
+    assert counts.min() > 0.8 * counts.mean()
+    assert noisy.digest() != real.digest()
+    again = load_contributors(data.model_copy(update={"noise": ("school-e",)}))
+    assert again.digest() == noisy.digest()
+    other_seed = load_contributors(data.model_copy(update={"noise": ("school-e",)}), seed=1)
+    assert other_seed.digest() != noisy.digest()
+
+
+def test_noise_of_nobody_is_named():
+    with pytest.raises(InputError, match=r"^data\.noise: .*'school-f'; did you mean 'school-e'\?"):
+        load_contributors(DataSettings(source="digits", image_size=8, noise="school-f"))

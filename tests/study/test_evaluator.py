@@ -219,7 +219,7 @@ def test_a_changed_copy_of_a_model_is_not_mistaken_for_it(client, finished, tmp_
     logged = mlflow.artifacts.download_artifacts("models:/micro.full@latest")
     shutil.copytree(logged, copy)
     assert evaluate(str(copy), data).metrics == evaluate("models:/micro.full@latest").metrics
-    weights = copy / "content" / "model.safetensors"
+    weights = copy / "content" / "unet/diffusion_pytorch_model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-2] ^= 1
     weights.write_bytes(content)

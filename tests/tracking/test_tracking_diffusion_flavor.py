@@ -106,7 +106,9 @@ def test_a_request_for_nothing_gives_an_empty_table(function):
     assert len(drawn) == 0
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "pruning_history.json"])
+@pytest.mark.parametrize(
+    "name", ["unet/diffusion_pytorch_model.safetensors", "config.json", "pruning_history.json"]
+)
 def test_a_changed_byte_is_refused(uris, tmp_path, name):
     root = tmp_path / "model"
     shutil.copytree(mlflow.artifacts.download_artifacts(uris["pruned"]), root)

@@ -5,12 +5,17 @@ this package registers the source of its own name and is imported when that is a
 listing sources stays light.
 """
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from credit_plugin.config import DataSettings
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
 from credit_plugin.registry import Registry
+from credit_plugin.seeding import numpy_generator
 
 Source = Callable[[DataSettings, int], ContributorDataset]
 
@@ -45,7 +50,32 @@ def load_contributors(data: DataSettings, seed: int = 0) -> ContributorDataset:
             f"{MIN_CONTRIBUTORS}"
         )
     _refuse_small(dataset, data.min_images)
-    return dataset
+    return with_noise(dataset, data.noise, seed) if data.noise else dataset
+
+
+def with_noise(
+    dataset: ContributorDataset, contributors: Sequence[str], seed: int
+) -> ContributorDataset:
+    """Return a dataset in which some contributors' images are uniform noise.
+
+    Args:
+        dataset: The real images; labels and captions stay as they are.
+        contributors: Whose images are replaced.
+        seed: The study's seed.
+
+    Raises:
+        InputError: If there is no such contributor.
+    """
+    images = np.array(dataset.images)
+    for name in contributors:
+        if name not in dataset.contributors:
+            close = difflib.get_close_matches(name, dataset.contributors, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "name one of the data's"
+            raise InputError(f"data.noise: there is no contributor {name!r}; {hint}")
+        own = dataset.contributor == dataset.contributors.index(name)
+        generator = numpy_generator(seed, name, "images of noise")
+        images[own] = generator.integers(0, 256, images[own].shape, np.uint8)
+    return replace(dataset, images=images)
 
 
 def _refuse_small(dataset: ContributorDataset, min_images: int) -> None:

@@ -5,7 +5,12 @@
 * ``images``: uint8 or bool [N, H, W] (grey) or [N, H, W, C] with H = W and C in {1, 3};
 * ``contributor``: one array, or several whose combinations are the contributors, for instance
   ``[alphabet, drawer]``; each is integers or text [N];
-* ``labels``: classes, integers or text [N], if there are any.
+* ``labels``: classes, integers or text [N], if there are any;
+* ``captions``: what the images show, text [N], or integers [N] that ``names`` gives texts.
+
+Where ``images`` has more axes in front, [a, b, ..., H, W, C], ``axes`` names them: each name is
+then an array of integers by which the images are told apart, as if the archive had it, for instance
+``axes: [vendor, concept]`` with ``contributor: vendor``.
 
 ``names`` gives integers a name: ``{alphabet: alphabet_names}`` shows entry a of ``alphabet`` as
 ``alphabet_names[a]``. ``title`` makes the name of a contributor out of its arrays, as Python's
@@ -43,12 +48,16 @@ class ArchiveOptions(Settings):
     """Which arrays of the archive mean what."""
 
     images: str = Field("images", description="Array of the images.")
+    axes: tuple[str, ...] = Field(
+        (), description="Names of the axes before height, if images has more than one."
+    )
     contributor: tuple[str, ...] = Field(
         ("contributor",),
         min_length=1,
         description="Array that says who gave each image, or several that say it together.",
     )
     labels: str | None = Field(None, description="Array of the images' classes.")
+    captions: str | None = Field(None, description="Array of the images' captions.")
     names: dict[str, str] = Field(
         {}, description="For an array of integers, the array of text that names them."
     )
@@ -97,6 +106,8 @@ def load_archive(data: DataSettings, seed: int) -> ContributorDataset:
         what = options.expects or "the .npz archive of images and contributors"
         raise InputError(f"data.path is missing; set it to the file {what}")
     arrays = _read(data.path, _wanted(options))
+    if options.axes:
+        arrays |= _unfolded(arrays[options.images], options)
     images = _as_images(arrays[options.images], options.images)
     columns = {
         name: _as_column(name, field, arrays, options.names.get(name), len(images))
@@ -107,6 +118,10 @@ def load_archive(data: DataSettings, seed: int) -> ContributorDataset:
     labels = None
     if options.labels is not None:
         labels = np.unique(columns[options.labels].codes[rows], return_inverse=True)[1]
+    captions = None
+    if options.captions is not None:
+        column = columns[options.captions]
+        captions = tuple(str(column.shown[code]) for code in column.codes[rows])
     count = len(contributors)
     return ContributorDataset(
         name=data.path.stem,
@@ -114,6 +129,7 @@ def load_archive(data: DataSettings, seed: int) -> ContributorDataset:
         contributor=owner,
         contributors=contributors,
         labels=None if labels is None else labels.astype(np.int64),
+        captions=captions,
         attribution=(options.attribution,) * count if options.attribution else (),
         licences=(options.licence,) * count if options.licence else (),
     )
@@ -124,6 +140,8 @@ def _columns(options: ArchiveOptions) -> dict[str, str]:
     fields = dict.fromkeys(options.contributor, f"{OPTIONS}.contributor")
     if options.labels is not None:
         fields.setdefault(options.labels, f"{OPTIONS}.labels")
+    if options.captions is not None:
+        fields.setdefault(options.captions, f"{OPTIONS}.captions")
     for name in options.keep:
         fields.setdefault(name, f"{OPTIONS}.keep")
     for name in options.names:
@@ -134,6 +152,7 @@ def _columns(options: ArchiveOptions) -> dict[str, str]:
 
 def _wanted(options: ArchiveOptions) -> dict[str, str]:
     fields = {options.images: f"{OPTIONS}.images", **_columns(options)}
+    fields = {name: field for name, field in fields.items() if name not in options.axes}
     return fields | {names: f"{OPTIONS}.names.{of}" for of, names in options.names.items()}
 
 
@@ -168,6 +187,19 @@ def _array(archive: Any, name: str, field: str, path: Path) -> np.ndarray:
     if not isinstance(array, np.ndarray):
         raise InputError(f"{field}: {name!r} in {path} is no array; write it with numpy.savez")
     return array
+
+
+def _unfolded(array: np.ndarray, options: ArchiveOptions) -> dict[str, np.ndarray]:
+    """Return images with one axis before height, and for each named axis the index on it."""
+    shape = array.shape[: len(options.axes)]
+    if array.ndim - len(shape) not in (2, 3) or 0 in shape:
+        raise InputError(
+            f"{OPTIONS}.axes: array {options.images!r} is {list(array.shape)}; name all axes "
+            "before height and width"
+        )
+    positions = np.indices(shape).reshape(len(shape), -1)
+    flat = array.reshape(-1, *array.shape[len(shape) :])
+    return {options.images: flat, **dict(zip(options.axes, positions, strict=True))}
 
 
 def _as_images(array: np.ndarray, name: str) -> np.ndarray:

@@ -36,6 +36,7 @@ class ImageFolderOptions(Settings):
     crop: Literal["center", "none"] = Field(
         "center", description="Cut to a centred square, or squeeze the whole picture into one."
     )
+    captions: str = Field("text", description="Column of metadata.csv that describes the images.")
 
 
 @register_source("imagefolder")
@@ -53,7 +54,7 @@ def load_imagefolder(data: DataSettings, seed: int) -> ContributorDataset:
     if data.path is None:
         raise InputError("data.path is missing; name the folder of images")
     root = resolve_folder(data.path, "data.path")
-    scan = scan_folder(root)
+    scan = scan_folder(root, options.captions)
     _refuse_errors(scan.findings, data.path)
     if not scan.entries:
         raise InputError(f"data.path: {data.path} holds no pictures; {_advice(data.path)}")
