@@ -61,7 +61,8 @@ class StudyFolders:
         """Frozen networks of the task, and images as they see them."""
         flips = any(run.flip for run in self.study.trainings)
         diffusion = self.study.diffusion.identity()
-        made_from = [diffusion[key] for key in ("task", "autoencoder", "condition", "prompt")]
+        kept = ("task", "autoencoder", "base", "condition", "prompt")
+        made_from = [diffusion[key] for key in kept]
         return self.base / f"parts-{self._hash(*made_from, self.frozen, flips)}"
 
     @property

@@ -45,7 +45,9 @@ class Stages:
         """
         if self.folders.frozen and not self.folders.parts.exists():
             flips = any(run.flip for run in self.study.trainings)
-            self._run("frozen parts", {"job": "parts"}, n_images * (1 + flips), "images")
+            base = self.study.diffusion.base
+            steps = base.recipe.training.steps if base and base.recipe else 0
+            self._run("frozen parts", {"job": "parts"}, n_images * (1 + flips) + steps, "steps")
 
     def reference(self, n_images: int) -> None:
         """Make what properties are measured by.

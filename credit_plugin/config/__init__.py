@@ -26,6 +26,7 @@ from credit_plugin.config.models import (
     NoiseSettings,
     PropertySettings,
     PruningSettings,
+    RecipeSettings,
     SamplingSettings,
     TrainingSettings,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "NoiseSettings",
     "PropertySettings",
     "PruningSettings",
+    "RecipeSettings",
     "SamplingSettings",
     "SearchRange",
     "Settings",

@@ -155,17 +155,40 @@ class AutoencoderSettings(Settings):
     batch_size: Count = Field(16, description="Images encoded or decoded at once.")
 
 
+class RecipeSettings(Settings):
+    """A small Stable Diffusion, trained from scratch on captioned images that are not valued."""
+
+    data: DataSettings = Field(description="Captioned images; their contributors do not matter.")
+    prompt: str = Field("{caption}", description="Text of an image; it may use {contributor}.")
+    network: NetworkSettings = NetworkSettings()
+    text_width: Count = Field(64, description="Width of the text encoder.")
+    text_layers: Count = Field(2, description="Layers of the text encoder.")
+    noise: NoiseSettings = NoiseSettings()
+    training: TrainingSettings = TrainingSettings()
+    seed: int = Field(0, ge=0, description="Root of the recipe's own random numbers.")
+
+
 class BaseSettings(Settings):
     """The frozen pipeline of task text_to_image_lora."""
 
     source: str = Field(
+        "",
         description="Folder, or repository of the Hugging Face hub, of a text-to-image pipeline "
-        "of diffusers: Stable Diffusion 1.x, 2.x, XL or 3, or FLUX."
+        "of diffusers: Stable Diffusion 1.x, 2.x, XL or 3, or FLUX.",
+    )
+    recipe: RecipeSettings | None = Field(
+        None, description="A small pipeline that the study trains itself, in place of a source."
     )
     revision: str | None = Field(None, description="Branch, tag or commit of a repository.")
     precision: Literal["float32", "float16", "bfloat16"] = Field(
         "float32", description="Of the frozen weights; a GPU wants bfloat16."
     )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "BaseSettings":
+        if bool(self.source) == (self.recipe is not None):
+            raise ValueError("a base has a source or a recipe, one of the two")
+        return self
 
 
 class LoraSettings(Settings):
@@ -208,9 +231,9 @@ class DiffusionSettings(Settings):
 
         Where these are found does not: their content is told by a digest.
         """
-        places = {
+        places: Any = {
             "autoencoder": {"source", "subfolder", "revision", "batch_size"},
-            "base": {"source", "revision"},
+            "base": {"source": True, "revision": True, "recipe": {"data": {"path"}}},
         }
         return self.model_dump(mode="json", exclude=places)
 

@@ -14,6 +14,7 @@ from diffusers import DDPMScheduler, DiffusionPipeline
 
 from credit_plugin.config import BaseSettings, LoraSettings
 from credit_plugin.diffusion.adapters import SharedNetwork
+from credit_plugin.diffusion.autoencoders import Autoencoder
 from credit_plugin.diffusion.autoencoders.diffusers_models import DiffusersAutoencoder
 from credit_plugin.diffusion.families import Family, family_of
 from credit_plugin.diffusion.flow import FlowMatching, is_flow
@@ -32,15 +33,20 @@ class BaseModel:
         family: How the denoiser is called.
         network: The denoiser with a place for adapters.
         config: Of the denoiser.
-        autoencoder: Between images and latents.
+        autoencoder: Between images and latents; None if the pipeline has none of its own.
         scheduler: With which the pipeline was trained.
     """
 
     family: Family
     network: SharedNetwork
     config: dict[str, Any]
-    autoencoder: DiffusersAutoencoder
+    autoencoder: Autoencoder | None
     scheduler: Any
+
+    @property
+    def channels(self) -> int:
+        """Channels of the latents that the denoiser sees."""
+        return int(self.config["in_channels"]) // self.family.packed
 
     def process(self, side: int) -> ForwardProcess:
         """Return the forward process for latents of a height and width."""
@@ -55,7 +61,7 @@ def locate_base(base: BaseSettings | None) -> Path:
     Raises:
         InputError: If it is missing, with the mend.
     """
-    if base is None:
+    if base is None or not base.source:
         raise InputError(f"{FIELD} is missing; task text_to_image_lora needs a base model")
     folder = Path(base.source).expanduser()
     if folder.is_dir():
@@ -82,14 +88,19 @@ def load_base(folder: Path, precision: str, lora: LoraSettings) -> BaseModel:
     dtype = getattr(torch, precision)
     left_out = dict.fromkeys(family.encoders)
     pipeline = _load(folder, family, torch_dtype=dtype, **left_out)
-    pipeline.vae.float()  # half precision overflows in some
+    return as_base(pipeline, family, lora)
+
+
+def as_base(pipeline: Any, family: Family, lora: LoraSettings) -> BaseModel:
+    """Return the parts of a pipeline, whose denoiser gets a place for adapters."""
     denoiser = getattr(pipeline, family.component)
     config = dict(denoiser.config)
     return BaseModel(
         family,
         SharedNetwork(denoiser, lora, family.component),
         config,
-        DiffusersAutoencoder(pipeline.vae),
+        # half precision overflows in some
+        DiffusersAutoencoder(pipeline.vae.float()) if pipeline.vae else None,
         pipeline.scheduler,
     )
 
@@ -103,6 +114,8 @@ def _load(folder: Path, family: Family, **given: Any) -> Any:
     declared = DiffusionPipeline.load_config(folder)
     kind = getattr(diffusers, declared["_class_name"])
     given = {n: value for n, value in given.items() if n in declared or n == "torch_dtype"}
+    # what a pipeline was saved without must be left out in so many words
+    given |= {name: None for name, part in declared.items() if part == [None, None]}
     try:
         with _no_bars():
             return kind.from_pretrained(

@@ -17,8 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from credit_plugin.diffusion.autoencoders import Autoencoder
+from credit_plugin.config import AutoencoderSettings
+from credit_plugin.diffusion.autoencoders import Autoencoder, load_autoencoder
 from credit_plugin.diffusion.examples import Examples
+from credit_plugin.diffusion.frozen import locate
+from credit_plugin.errors import InputError
+
+FIELD = "diffusion.autoencoder.source"
 
 AUTOENCODER, SCALE, LATENTS, MIRRORED = "autoencoder", "scale.json", "latents.npy", "mirrored.npy"
 
@@ -147,3 +152,32 @@ class LatentSpace:
             found = json.loads((self.parts / SCALE).read_text("utf-8"))
         mean, deviation = (torch.tensor(found[key])[:, None, None] for key in ("mean", "deviation"))
         return mean, deviation
+
+
+def locate_autoencoder(options: AutoencoderSettings | None) -> Path:
+    """Return the folder of the autoencoder that settings name, downloaded if need be.
+
+    Raises:
+        InputError: If they name none, or it is missing.
+    """
+    if options is None:
+        raise InputError(f"{FIELD} is missing; the task needs an autoencoder")
+    return locate(options.source, FIELD, options.revision, options.subfolder)
+
+
+def open_latents(options: AutoencoderSettings | None, parts: Path | None) -> LatentSpace:
+    """Return the latent space of the autoencoder that settings name.
+
+    Args:
+        options: Which autoencoder, and the scale of its latents.
+        parts: Folder that may hold a copy of it.
+
+    Raises:
+        InputError: If they name none, or it is missing or damaged.
+    """
+    kept = parts / AUTOENCODER if parts else None
+    folder = kept if kept and kept.is_dir() else locate_autoencoder(options)
+    if options is None:
+        raise InputError(f"{FIELD} is missing; the task needs an autoencoder")
+    autoencoder = load_autoencoder(folder, FIELD)
+    return LatentSpace(autoencoder, options.scaling, options.batch_size, parts)

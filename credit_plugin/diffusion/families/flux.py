@@ -32,6 +32,7 @@ class Flux(Family):
         "image_encoder",
     )
     patch = 2
+    packed = 4
 
     def encode(
         self,

@@ -14,16 +14,19 @@ import numpy as np
 from torch import Tensor
 
 from credit_plugin.config import DiffusionSettings
-from credit_plugin.diffusion.autoencoders import load_autoencoder
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
-from credit_plugin.diffusion.frozen import digest_of, locate
-from credit_plugin.diffusion.latents import AUTOENCODER, LatentSpace
+from credit_plugin.diffusion.frozen import digest_of
+from credit_plugin.diffusion.latents import (
+    AUTOENCODER,
+    FIELD,
+    LatentSpace,
+    locate_autoencoder,
+    open_latents,
+)
 from credit_plugin.diffusion.tasks import register_task
 from credit_plugin.diffusion.unet import UNetTask
 from credit_plugin.errors import InputError
-
-FIELD = "diffusion.autoencoder.source"
 
 
 @register_task("latent")
@@ -55,7 +58,7 @@ class LatentTask(UNetTask):
     @classmethod
     def frozen_digest(cls, settings: DiffusionSettings) -> str:
         """Return what identifies the autoencoder."""
-        return digest_of(_located(settings))
+        return digest_of(locate_autoencoder(settings.autoencoder))
 
     @property
     def pixels(self) -> int:
@@ -70,12 +73,7 @@ class LatentTask(UNetTask):
     @cached_property
     def latents(self) -> LatentSpace:
         """Between images and latents, with the autoencoder that all tasks of a process share."""
-        kept = self.parts / AUTOENCODER if self.parts else None
-        folder = kept if kept and kept.is_dir() else _located(self.settings)
-        options = self.settings.autoencoder
-        assert options is not None  # or it could not be located
-        autoencoder = load_autoencoder(folder, FIELD)
-        return LatentSpace(autoencoder, options.scaling, options.batch_size, self.parts)
+        return open_latents(self.settings.autoencoder, self.parts)
 
     def prepare(
         self,
@@ -111,10 +109,3 @@ class LatentTask(UNetTask):
     def decode(self, examples: Tensor) -> np.ndarray:
         """Return uint8 [n, H, W, C]."""
         return self.latents.decode(examples)
-
-
-def _located(settings: DiffusionSettings) -> Path:
-    options = settings.autoencoder
-    if options is None:
-        raise InputError(f"{FIELD} is missing; task latent needs an autoencoder")
-    return locate(options.source, FIELD, options.revision, options.subfolder)

@@ -7,10 +7,15 @@ and saved are adapters alone (:mod:`credit_plugin.diffusion.adapters`); pruning 
 (:mod:`credit_plugin.diffusion.rank_pruning`). The forward process is the one that the pipeline's
 scheduler names; ``diffusion.network`` and ``diffusion.noise`` are not used.
 
+Where no pipeline can be had, ``diffusion.base.recipe`` trains a small one first
+(:mod:`credit_plugin.diffusion.recipe`); ``diffusion.autoencoder`` then takes the place of the
+pipeline's own, and models carry both.
+
 The empty coalition is the base model itself. With ``sampling.guidance`` above 1 samples follow
 prompt + (g - 1) (prompt - empty prompt), as in classifier-free guidance (Ho and Salimans 2022).
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -22,11 +27,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from credit_plugin.config import DiffusionSettings, SamplingSettings
+from credit_plugin.config import DiffusionSettings, SamplingSettings, fingerprint
 from credit_plugin.diffusion.adapters import Adapted, load_adapter, save_adapter
 from credit_plugin.diffusion.base_model import (
     FIELD,
     BaseModel,
+    as_base,
     load_base,
     load_encoders,
     locate_base,
@@ -34,15 +40,22 @@ from credit_plugin.diffusion.base_model import (
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.families import Inputs
+from credit_plugin.diffusion.families.stable_diffusion import StableDiffusion
 from credit_plugin.diffusion.frozen import digest_of
-from credit_plugin.diffusion.latents import LatentSpace
+from credit_plugin.diffusion.latents import (
+    AUTOENCODER,
+    LatentSpace,
+    locate_autoencoder,
+    open_latents,
+)
 from credit_plugin.diffusion.process import ForwardProcess, Predict, denoise
 from credit_plugin.diffusion.pruning import History
 from credit_plugin.diffusion.rank_pruning import prune_ranks
+from credit_plugin.diffusion.recipe import make_pipeline, recipe_digest, untrained_pipeline
 from credit_plugin.diffusion.tasks import register_task
 from credit_plugin.errors import InputError
 
-PROMPTS = "prompts.safetensors"
+PROMPTS, BASE = "prompts.safetensors", "base"
 DECODED_AT_ONCE = 8
 
 
@@ -71,29 +84,47 @@ class TextToImageLoraTask:
                 f"diffusion.condition = {settings.condition}: task text_to_image_lora needs "
                 "condition prompt, and diffusion.prompt"
             )
+        if settings.base is None:
+            raise InputError(f"{FIELD} is missing; task text_to_image_lora needs a base model")
+        self._base = settings.base
         self._check_images()
 
     @classmethod
     def frozen_digest(cls, settings: DiffusionSettings) -> str:
-        """Return what identifies the pipeline."""
-        return digest_of(locate_base(settings.base))
+        """Return what identifies the pipeline, and the autoencoder if it is another one."""
+        recipe = settings.base.recipe if settings.base else None
+        base = recipe_digest(recipe) if recipe else digest_of(locate_base(settings.base))
+        if settings.autoencoder is None and recipe is None:
+            return base
+        return fingerprint(base, digest_of(locate_autoencoder(settings.autoencoder)))
 
     @cached_property
     def base(self) -> BaseModel:
         """The frozen pipeline, shared by all tasks of this process."""
-        folder = locate_base(self.settings.base)
-        assert self.settings.base is not None  # or it could not be located
-        return load_base(folder, self.settings.base.precision, self.settings.lora)
+        lora, recipe, precision = self.settings.lora, self._base.recipe, self._base.precision
+        made = self.parts / BASE if self.parts else None
+        if made and made.is_dir():
+            return load_base(made, precision, lora)
+        if recipe is not None:  # not trained yet: what can be checked, can be checked on it
+            return as_base(untrained_pipeline(recipe, self._latent_shape), StableDiffusion(), lora)
+        return load_base(locate_base(self._base), precision, lora)
 
     @cached_property
     def latents(self) -> LatentSpace:
-        """Between images and latents."""
+        """Between images and latents: with ``diffusion.autoencoder``, or the pipeline's own."""
+        if self._own_autoencoder:
+            return open_latents(self.settings.autoencoder, self.parts)
+        if self.base.autoencoder is None:
+            raise InputError(
+                "diffusion.autoencoder.source is missing; the base model has no autoencoder of its "
+                "own"
+            )
         return LatentSpace(self.base.autoencoder, "config", DECODED_AT_ONCE, self.parts)
 
     @cached_property
     def process(self) -> ForwardProcess:
         """The forward process that the pipeline was trained with."""
-        return self.base.process(self.latents.shape(self.domain.image_size)[-1])
+        return self.base.process(self._latent_shape[-1])
 
     @property
     def total_levels(self) -> int:
@@ -108,24 +139,48 @@ class TextToImageLoraTask:
         report: Callable[[int, int], None],
         device: str,
     ) -> None:
-        """Write encoded prompts, scale and latents to ``folder``, which exists."""
-        pipeline = load_encoders(locate_base(self.settings.base), self.base.family)
+        """Write encoded prompts, scale and latents to ``folder``, which exists.
+
+        With a recipe, the base is trained first and written there too.
+        """
+        self.latents.prepare(images, mirrored, folder, report, device)
+        if self._own_autoencoder:
+            self.latents.autoencoder.save(folder / AUTOENCODER)
+        recipe = self._base.recipe
+        if recipe is not None:
+            done = len(images) * (1 + mirrored)
+            make_pipeline(
+                recipe,
+                open_latents(self.settings.autoencoder, folder),
+                folder / BASE,
+                folder.with_name(f"{folder.name}.checkpoint"),
+                lambda step, steps: report(done + step, done + steps),
+                device,
+            )
+        self._encode_prompts(folder, device)
+
+    def _encode_prompts(self, folder: Path, device: str) -> None:
+        made = folder / BASE
+        source = made if made.is_dir() else locate_base(self._base)
+        pipeline = load_encoders(source, self.base.family)
         pipeline.to(device)
         texts = [*self.domain.conditions, ""]  # the last one is what guidance leads away from
         size, config = self.domain.image_size, self.base.config
         with torch.inference_mode():
             encoded = self.base.family.encode(pipeline, texts, size, config, device)
         save_file({name: rows.contiguous() for name, rows in encoded.items()}, folder / PROMPTS)
-        self.latents.prepare(images, mirrored, folder, report, device)
 
     def prepared(self, condition: np.ndarray | None) -> Examples:
         """Return all images of the study as :meth:`prepare` left them."""
         return self.latents.prepared(condition)
 
     def write_parts(self, folder: Path) -> None:
-        """Copy encoded prompts and scale into the folder of a model."""
+        """Copy what nobody else has into the folder of a model: prompts, scale, a made base."""
         save_file(self._prompts_on(torch.device("cpu")), folder / PROMPTS)
-        self.latents.copy_to(folder, autoencoder=False)
+        self.latents.copy_to(folder, autoencoder=self._own_autoencoder)
+        assert self.parts is not None
+        if (self.parts / BASE).is_dir():
+            shutil.copytree(self.parts / BASE, folder / BASE)
 
     def save_weights(self, model: nn.Module, folder: Path) -> None:
         """Write the adapter for PEFT and diffusers."""
@@ -179,8 +234,8 @@ class TextToImageLoraTask:
 
     def noise(self, count: int, seed: int) -> Tensor:
         """Return standard normal noise [count, c, h, w]."""
-        shape = self.latents.shape(self.domain.image_size)
-        return torch.randn((count, *shape), generator=torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn((count, *self._latent_shape), generator=generator)
 
     def check_sampling(self, sampling: SamplingSettings) -> None:
         """Raise InputError if the scheduler does not fit the pipeline."""
@@ -228,7 +283,7 @@ class TextToImageLoraTask:
     def _told(self, model: Callable[..., Any], condition: Tensor | None) -> Predict:
         """Return a function that calls the denoiser with the prompts of its examples."""
         rows = _given(condition)
-        precision = getattr(torch, self.settings.base.precision)  # type: ignore[union-attr]
+        precision = getattr(torch, self._base.precision)
         given: Inputs = {
             name: table[rows].to(precision) for name, table in self._prompts_on(rows.device).items()
         }
@@ -247,17 +302,32 @@ class TextToImageLoraTask:
         return self._encoded_prompts[device]
 
     def _check_images(self) -> None:
-        size, channels = self.domain.image_size, self.base.autoencoder.image_channels
-        unit = self.base.autoencoder.factor * self._halvings
+        autoencoder = self.latents.autoencoder
+        size, channels = self.domain.image_size, autoencoder.image_channels
+        unit = autoencoder.factor * self._halvings
         if self.domain.channels != channels:
             raise InputError(
                 f"{FIELD}: the base model is for images of {channels} channels, and those of the "
                 f"data have {self.domain.channels}"
             )
+        if self.base.channels != autoencoder.channels:
+            raise InputError(
+                f"diffusion.autoencoder.source: its latents have {autoencoder.channels} channels, "
+                f"and those of the base model {self.base.channels}"
+            )
         if size % unit:
             raise InputError(
                 f"data.image_size = {size} does not fit the base model: use a multiple of {unit}"
             )
+
+    @property
+    def _own_autoencoder(self) -> bool:
+        """Whether the autoencoder is named beside the pipeline."""
+        return self.settings.autoencoder is not None or self._base.recipe is not None
+
+    @property
+    def _latent_shape(self) -> tuple[int, int, int]:
+        return self.latents.shape(self.domain.image_size)
 
     @property
     def _halvings(self) -> int:
