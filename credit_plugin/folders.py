@@ -113,9 +113,7 @@ class StudyFolders:
 
     @property
     def _measured(self) -> dict[str, object]:
-        # which of the properties is the headline changes no measurement
-        names = {"headline", "observer_path"}  # nor does where the observer's network lies
-        return self.study.properties.model_dump(mode="json", exclude=names)
+        return self.study.properties.identity()
 
     def _hash(self, *parts: object) -> str:
         return fingerprint(RESULTS_VERSION, self.digest, self.study.seed, *parts)

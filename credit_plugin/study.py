@@ -166,7 +166,7 @@ def check_study(study: Study, dataset: ContributorDataset) -> None:
     unsuitable = get_utility(study.game.utility).unsuitable(study)
     if unsuitable:
         raise InputError(unsuitable)
-    check_suite(study.properties)
+    check_suite(study.properties, prompts=study.diffusion.condition == "prompt")
     if not shares_a_total(study.values.estimator, study.values.options):
         raise InputError(
             f"values.estimator: the values of {study.values.estimator} do not sum to what is to be "

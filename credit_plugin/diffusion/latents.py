@@ -20,8 +20,8 @@ from torch import Tensor
 from credit_plugin.config import AutoencoderSettings
 from credit_plugin.diffusion.autoencoders import Autoencoder, load_autoencoder
 from credit_plugin.diffusion.examples import Examples
-from credit_plugin.diffusion.frozen import locate
 from credit_plugin.errors import InputError
+from credit_plugin.frozen import locate
 
 FIELD = "diffusion.autoencoder.source"
 

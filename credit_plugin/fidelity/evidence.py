@@ -6,6 +6,7 @@ images that the full model generates from the first of the study's initial noise
 images whose property is to be explained.
 """
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -94,7 +95,9 @@ class Evidence:
     @cached_property
     def described_images(self) -> ImageSet:
         """Those training images as the study's observer sees them."""
-        return self.bench.properties.observer.describe(self.images)
+        seen = self.bench.properties.observer.describe(self.images)
+        condition = self.bench.condition
+        return seen if condition is None else replace(seen, condition=condition[self.rows])
 
     @cached_property
     def described_generated(self) -> ImageSet:

@@ -180,7 +180,7 @@ class Scoring:
 def scores_identity(study: Study, method: Attribution) -> str:
     """Return what identifies an image method's scores, given the full model and its data."""
     settings = study.fidelity.model_dump(mode="json", exclude=_NOT_LOOKED_AT)
-    measured = study.properties.model_dump(mode="json", exclude={"observer_path"})
+    measured = {**study.properties.identity(), "headline": study.properties.headline}
     return fingerprint(RESULTS_VERSION, settings, measured, study.sampling, method.identity(study))
 
 

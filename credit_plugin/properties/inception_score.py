@@ -19,6 +19,7 @@ class InceptionScore:
 
     direction = 1
     unit = "effective number of classes"
+    needs = "classes"
 
     def prepare(self, reference: ImageSet, settings: PropertySettings, seed: int) -> Statistics:
         """Nothing needs to be known of real images beyond the classifier."""

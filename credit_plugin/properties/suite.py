@@ -1,21 +1,26 @@
-"""All properties of a study, measured on the same samples by the same observer.
+"""All properties of a study, measured on the same samples.
 
-``prepare_suite`` fits the study's observer (:mod:`credit_plugin.properties.observers`) and computes
-the reference statistics once; they are files in the study's folder that every worker loads once.
-``measure`` describes a set of samples once and hands it to every property.
+Each property looks through an observer: the one that ``properties.options`` gives it, its own, or
+the study's. ``prepare_suite`` fits every observer that is needed and computes the reference
+statistics once (:mod:`credit_plugin.properties.observers`); they are files in the study's folder
+that every worker loads once. ``measure`` describes a set of samples once for each observer and
+hands that to its properties.
 """
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from credit_plugin.config import PropertySettings
+from credit_plugin.config import PropertySettings, Settings
 from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.errors import InputError
 from credit_plugin.properties.observers import Observer, get_observer
-from credit_plugin.properties.registry import Statistics, get_property
+from credit_plugin.properties.registry import Statistics, get_property, options_of
 
 FACTS = "reference.json"
 
@@ -25,41 +30,83 @@ class PropertySuite:
 
     Args:
         settings: Names and parameters of the properties.
-        observer: Gives features and class probabilities.
-        statistics: Reference statistics of each property.
+        folder: What :func:`prepare_suite` wrote.
+        device: Where observers run.
     """
 
-    def __init__(
-        self,
-        settings: PropertySettings,
-        observer: Observer,
-        statistics: dict[str, Statistics],
-    ) -> None:
-        self.settings, self.observer, self.statistics = settings, observer, statistics
+    def __init__(self, settings: PropertySettings, folder: Path, device: str) -> None:
+        self.settings = settings
+        self.observers: dict[str, Observer] = {
+            name: get_observer(name).load(folder / name, settings, device)
+            for name in observers_of(settings)
+        }
+        self.statistics: dict[str, Statistics] = {}
+        for name in settings.names:
+            with np.load(folder / _file(name), allow_pickle=False) as arrays:
+                self.statistics[name] = dict(arrays)
 
-    def measure(self, images: np.ndarray) -> dict[str, float]:
-        """Return every property of uint8 images [N, H, W, C]."""
-        samples = self.observer.describe(images)
+    @cached_property
+    def observer(self) -> Observer:
+        """The one that the headline looks through."""
+        return self.observers[observer_of(self.settings, self.settings.headline)]
+
+    def measure(self, images: np.ndarray, condition: np.ndarray | None = None) -> dict[str, float]:
+        """Return every property of uint8 images [N, H, W, C].
+
+        Args:
+            images: Samples.
+            condition: int64 [N], which of the study's conditions each is to show, if it has any.
+        """
+        seen = {
+            name: replace(observer.describe(images), condition=condition)
+            for name, observer in self.observers.items()
+        }
         return {
-            name: get_property(name).measure(samples, self.statistics[name])
+            name: get_property(name).measure(
+                seen[observer_of(self.settings, name)], self.statistics[name]
+            )
             for name in self.settings.names
         }
 
 
-def check_suite(settings: PropertySettings) -> None:
-    """Refuse properties or an observer that cannot be used, before any work.
+def observer_of(settings: PropertySettings, name: str) -> str:
+    """Return the name of the observer that a property looks through."""
+    own = getattr(get_property(name), "observer", settings.observer)
+    return str(settings.options.get(name, {}).get("observer", own))
+
+
+def observers_of(settings: PropertySettings) -> list[str]:
+    """Return the names of all observers that a study needs, the headline's first."""
+    names = (settings.headline, *settings.names)
+    return list(dict.fromkeys(observer_of(settings, name) for name in names))
+
+
+def check_suite(settings: PropertySettings, prompts: bool = False) -> None:
+    """Refuse properties or observers that cannot be used, before any work.
+
+    Args:
+        settings: Names and parameters of the properties.
+        prompts: Whether the study's samples have prompts.
 
     Raises:
         InputError: One line that names the field and the mend.
     """
     for name in settings.names:
-        get_property(name)
-    get_observer(settings.observer).check(settings)
+        _check_property(settings, name, prompts)
+    for name in settings.options:
+        if name not in settings.names:
+            get_property(name)
+    for name in dict.fromkeys((*observers_of(settings), *settings.observers)):
+        observer = get_observer(name)
+        if name in observers_of(settings):
+            observer.check(settings)
 
 
 def suite_effort(settings: PropertySettings, images: int) -> tuple[int, str]:
     """Return how many units :func:`prepare_suite` reports for so many images, and their name."""
-    return get_observer(settings.observer).effort(settings, images)
+    efforts = [get_observer(name).effort(settings, images) for name in observers_of(settings)]
+    units = {unit for _, unit in efforts}
+    return sum(count for count, _ in efforts), units.pop() if len(units) == 1 else "steps"
 
 
 def prepare_suite(
@@ -69,8 +116,9 @@ def prepare_suite(
     folder: Path,
     report: Callable[[int, int], None] | None = None,
     device: str = "cpu",
+    prompts: Sequence[str] = (),
 ) -> dict[str, float]:
-    """Fit the observer, compute reference statistics and write both to ``folder``.
+    """Fit observers, compute reference statistics and write both to ``folder``.
 
     Args:
         settings: Names and parameters of the properties.
@@ -78,19 +126,31 @@ def prepare_suite(
         seed: The study's seed.
         folder: Replaced as a whole when everything is written.
         report: Called with (units done, units in all).
-        device: Where an observer that is not trained may run.
+        device: Where observers that are not trained may run.
+        prompts: Texts of the study's conditions, if they are texts.
 
     Returns:
-        Facts worth logging: the observer's accuracy on held-out real images.
+        Facts worth logging: each observer's accuracy on held-out real images, if it has one.
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    fitted = get_observer(settings.observer).fit(dataset, settings, seed, partial, report, device)
-    for name in settings.names:
-        statistics = get_property(name).prepare(fitted.reference, settings, seed)
-        np.savez(partial / f"{name}.npz", **dict(statistics))  # type: ignore[arg-type]
-    facts = {"classifier_accuracy": fitted.accuracy}
+    facts, done = {}, 0
+    total, _ = suite_effort(settings, dataset.n_images)
+    for name in observers_of(settings):
+        kind, place = get_observer(name), partial / name
+        place.mkdir(parents=True)
+        fitted = kind.fit(dataset, settings, seed, place, _shifted(report, done, total), device)
+        done += kind.effort(settings, dataset.n_images)[0]
+        reference = fitted.reference
+        if kind.texts and prompts:
+            texts = kind.load(place, settings, device).read(prompts)
+            reference = replace(reference, texts=texts)
+        for of in settings.names:
+            if observer_of(settings, of) == name:
+                statistics = get_property(of).prepare(reference, settings, seed)
+                np.savez(partial / _file(of), **dict(statistics))  # type: ignore[arg-type]
+        if fitted.accuracy is not None:
+            facts[f"{name}_accuracy"] = fitted.accuracy
     (partial / FACTS).write_text(json.dumps(facts), "utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
@@ -99,14 +159,38 @@ def prepare_suite(
 
 def load_suite(settings: PropertySettings, folder: Path, device: str = "cpu") -> PropertySuite:
     """Read what :func:`prepare_suite` wrote."""
-    statistics: dict[str, Statistics] = {}
-    for name in settings.names:
-        with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-            statistics[name] = dict(arrays)
-    observer = get_observer(settings.observer).load(folder, settings, device)
-    return PropertySuite(settings, observer, statistics)
+    return PropertySuite(settings, folder, device)
 
 
 def directions(settings: PropertySettings) -> dict[str, int]:
     """Return +1 or -1 for each property of the study: is higher or lower better?"""
     return {name: get_property(name).direction for name in settings.names}
+
+
+def _check_property(settings: PropertySettings, name: str, prompts: bool) -> None:
+    found = get_property(name)
+    model: type[Settings] = getattr(found, "options", Settings)
+    options_of(settings, name, model)
+    observer, needs = get_observer(observer_of(settings, name)), getattr(found, "needs", "")
+    if needs == "classes" and not observer.classes:
+        raise InputError(
+            f"properties.names: {name} needs class probabilities, which observer {observer.name} "
+            "does not give; use classifier or inception"
+        )
+    if needs == "texts" and not (observer.texts and prompts):
+        raise InputError(
+            f"properties.names: {name} compares images with prompts: it needs diffusion.condition "
+            "prompt, and observer open_clip"
+        )
+
+
+def _shifted(
+    report: Callable[[int, int], None] | None, before: int, total: int
+) -> Callable[[int, int], None] | None:
+    if report is None:
+        return None
+    return lambda done, _: report(before + done, total)
+
+
+def _file(name: str) -> str:
+    return f"{name.replace(':', '.')}.npz"

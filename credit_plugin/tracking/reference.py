@@ -33,6 +33,7 @@ from credit_plugin.compensation.publication import (
 from credit_plugin.config import PropertySettings, SamplingSettings
 from credit_plugin.errors import InputError
 from credit_plugin.folders import StudyFolders
+from credit_plugin.properties.registry import OWN
 
 if TYPE_CHECKING:
     from credit_plugin.properties.suite import PropertySuite
@@ -74,7 +75,7 @@ class Reference:
         """Return the study's properties with this reference."""
         from credit_plugin.properties.suite import load_suite
 
-        return load_suite(self.measurement.properties, self.folder, device)
+        return load_suite(_without_code(self.measurement.properties), self.folder, device)
 
     def samples(self) -> pd.DataFrame:
         """Return the images that the study measures as one row (n, seed)."""
@@ -134,6 +135,22 @@ def fetch_reference(client: MlflowClient, run: Run, into: Path) -> Reference:
             f"study run {run_id}: reference/{MANIFEST} was written by another version of "
             "credit_plugin: evaluate with that version"
         ) from None
+
+
+def _without_code(settings: PropertySettings) -> PropertySettings:
+    """Return the settings without functions of the team's own: artifacts never name code to run.
+
+    Raises:
+        InputError: If nothing else was measured.
+    """
+    kept = tuple(name for name in settings.names if not name.startswith(OWN))
+    if not kept:
+        raise InputError(
+            "properties.names: the study measures by functions of its own alone, which are not run "
+            "from artifacts; measure another property too"
+        )
+    headline = settings.headline if settings.headline in kept else kept[0]
+    return settings.model_copy(update={"names": kept, "headline": headline})
 
 
 def _statements(folders: StudyFolders) -> dict[str, Any]:

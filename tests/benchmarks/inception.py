@@ -56,7 +56,7 @@ def main(archive: Path, images: int) -> None:
     dataset = load_contributors(study.data)
     order = stratified_order(dataset.labels, numpy_generator(0, "", "benchmark"))[:images]
     chosen, labels = np.asarray(dataset.images[order]), dataset.labels[order]
-    network = InceptionNetwork(find_network(study.properties.observer_path))
+    network = InceptionNetwork(find_network(None))
     print_cost(network, chosen[:TIMED])
     features = network.features(chosen)
     fitted = images * 5 // 6

@@ -17,11 +17,11 @@ from credit_plugin.config import (
 )
 from credit_plugin.diffusion.autoencoders import load_autoencoder
 from credit_plugin.diffusion.domain import ImageDomain
-from credit_plugin.diffusion.frozen import digest_of
 from credit_plugin.diffusion.storage import LoadedModel, load_model_folder, save_model_folder
 from credit_plugin.diffusion.tasks import create_task, frozen_digest
 from credit_plugin.diffusion.training import Trainer
 from credit_plugin.errors import InputError
+from credit_plugin.frozen import digest_of
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)
 DOMAIN = ImageDomain(16, 3)

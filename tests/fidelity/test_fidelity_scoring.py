@@ -33,7 +33,7 @@ def test_what_an_image_method_looks_at_changes_its_scores(override):
         "fidelity.alphas=0.5",
         "fidelity.methods=trak",
         "fidelity.removals=0.2",
-        "properties.observer_path=elsewhere",
+        "properties.observers={inception: {path: elsewhere}}",
         "execution.workers=1",
     ],
 )

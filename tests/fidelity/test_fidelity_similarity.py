@@ -269,8 +269,8 @@ def with_clip(place, weights, model=TINY, grey=False):
 def test_clip_embeds_as_open_clip_does(evidence, clip_file):
     import open_clip
 
-    embed = load_clip(FidelitySettings(clip_model=TINY, clip_weights=str(clip_file)), "cpu")
-    found = embed(evidence.images)
+    clip = load_clip(FidelitySettings(clip_model=TINY, clip_weights=str(clip_file)), "cpu")
+    found = clip.features(evidence.images)
     model, transform = open_clip.create_model_from_pretrained(TINY, pretrained=str(clip_file))
     with torch.inference_mode():
         one = transform(Image.fromarray(evidence.images[5]))[None]
@@ -304,7 +304,8 @@ def test_clip_weights_may_be_a_name_that_open_clip_knows(
         load_clip(FidelitySettings(clip_model=TINY, clip_weights=weights), "cpu")
         for weights in ("safe", str(clip_file))
     )
-    assert (by_name(evidence.images[:3]) == by_file(evidence.images[:3])).all()
+    some = evidence.images[:3]
+    assert (by_name.features(some) == by_file.features(some)).all()
     with pytest.raises(InputError, match="pickled weights are not read"):
         load_clip(FidelitySettings(clip_model=TINY, clip_weights="old"), "cpu")
     study = load_study(overrides=(f"fidelity.clip_model={TINY}", "fidelity.clip_weights=new"))

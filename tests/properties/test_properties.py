@@ -27,13 +27,21 @@ def measure(name, samples, reference=None):
     return property_.measure(samples, property_.prepare(reference or samples, SETTINGS, 0))
 
 
-def test_four_are_registered_and_say_which_way_is_better():
+def test_all_are_registered_and_say_which_way_is_better():
     directions = {name: get_property(name).direction for name in property_names()}
     assert directions == {
+        "aesthetic": 1,
+        "clip_score": 1,
         "colourfulness": 1,
         "diversity": 1,
+        "fid": -1,
         "frechet_distance": -1,
         "inception_score": 1,
+        "kernel_distance": -1,
+        "kid": -1,
+        "pairwise_distance": 1,
+        "precision": 1,
+        "recall": 1,
     }
 
 

@@ -79,20 +79,26 @@ def small_inception(small, monkeypatch):
 
     @register_observer("small_inception")
     class SmallInception(InceptionObserver):
-        pass
+        name = "small_inception"
 
     SmallInception.sha256 = sha256
     return PropertySettings(
         observer="small_inception",
-        observer_path=path,
+        observers={"small_inception": {"path": str(path)}},
         reference_images=60,
         names=("inception_score", "diversity", "colourfulness"),
         clusters=3,
     )
 
 
-def test_two_observers_are_registered_and_an_unknown_one_is_named():
-    assert observer_names() == ["classifier", "inception"]
+def test_observers_are_registered_and_an_unknown_one_is_named():
+    assert observer_names() == [
+        "classifier",
+        "inception",
+        "open_clip",
+        "torchscript",
+        "transformers",
+    ]
     assert all(issubclass(get_observer(name), Observer) for name in observer_names())
     with pytest.raises(InputError, match=r"properties.observer: 'incepton' .* mean inception\?"):
         check_suite(PropertySettings(observer="incepton"))
@@ -107,7 +113,7 @@ def test_a_study_looks_through_inception_from_fit_to_measurement(small_inception
         settings, dataset, 3, tmp_path / "reference", lambda *counts: reported.append(counts)
     )
     assert reported[-1] == (60, 60)
-    assert facts["classifier_accuracy"] == 1
+    assert facts["small_inception_accuracy"] == 1
     suite = load_suite(settings, tmp_path / "reference")
     seen = suite.observer.describe(dataset.images[:30])
     assert seen.features.shape == (30, 2048)
@@ -123,7 +129,7 @@ def test_a_study_looks_through_inception_from_fit_to_measurement(small_inception
 def test_the_reference_repeats_itself_and_follows_the_seed(small_inception, tmp_path):
     for name, seed in (("one", 1), ("two", 1), ("three", 2)):
         prepare_suite(small_inception, coloured(), seed, tmp_path / name)
-    files = ("inception_head.safetensors", "diversity.npz")
+    files = ("small_inception/inception_head.safetensors", "diversity.npz")
     one, two, three = (
         [(tmp_path / name / file).read_bytes() for file in files]
         for name in ("one", "two", "three")
@@ -162,7 +168,8 @@ def test_another_file_is_never_run(small, tmp_path):
 def test_a_missing_network_gets_one_line_with_the_command(tmp_path, monkeypatch):
     monkeypatch.setattr(network, "PACKAGE", "a_package_that_nobody_has")
     for path in (None, tmp_path / "absent.pt"):
-        settings = PropertySettings(observer="inception", observer_path=path)
+        options = {"path": path} if path else {}
+        settings = PropertySettings(observer="inception", observers={"inception": options})
         with pytest.raises(InputError) as refused:
             check_suite(settings)
         (line,) = str(refused.value).splitlines()
@@ -183,7 +190,7 @@ def test_the_installed_package_is_searched_and_not_imported(tmp_path, monkeypatc
 
 def test_a_head_of_another_network_is_refused(small_inception, small, tmp_path):
     prepare_suite(small_inception, coloured(), 0, tmp_path / "reference")
-    path = tmp_path / "reference" / "inception_head.safetensors"
+    path = tmp_path / "reference" / "small_inception" / "inception_head.safetensors"
     assert load_head(path, small[1]).classes.tolist() == [0, 1, 2]
     with pytest.raises(InputError, match="was fitted to another network"):
         load_head(path, SHA256)

@@ -251,7 +251,11 @@ def test_the_table_is_the_same_whatever_the_number_of_workers(finished, home, tm
     ("override", "message"),
     [
         ("game.budget=257", "game.budget: 257 is more than the 256 coalitions of 8 contributors"),
-        ("game.baseline=base_model", "game.baseline: task ddpm has no base model"),
+        (
+            "game.baseline=base_model",
+            "game.baseline = base_model: the empty coalition of task ddpm",
+        ),
+        ("data.image_size=10", "data.image_size = 10 cannot be halved often enough"),
         ("values.estimator=magic", "values.estimator: 'magic'"),
         ("game.utility=magic", "game.utility: 'magic'"),
         ("diffusion.task=magic", "diffusion.task: 'magic'"),

@@ -16,7 +16,6 @@ from torch import Tensor
 from credit_plugin.config import DiffusionSettings
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
-from credit_plugin.diffusion.frozen import digest_of
 from credit_plugin.diffusion.latents import (
     AUTOENCODER,
     FIELD,
@@ -27,6 +26,7 @@ from credit_plugin.diffusion.latents import (
 from credit_plugin.diffusion.tasks import register_task
 from credit_plugin.diffusion.unet import UNetTask
 from credit_plugin.errors import InputError
+from credit_plugin.frozen import digest_of
 
 
 @register_task("latent")

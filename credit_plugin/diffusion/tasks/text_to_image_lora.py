@@ -41,7 +41,6 @@ from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.families import Inputs
 from credit_plugin.diffusion.families.stable_diffusion import StableDiffusion
-from credit_plugin.diffusion.frozen import digest_of
 from credit_plugin.diffusion.latents import (
     AUTOENCODER,
     LatentSpace,
@@ -54,6 +53,7 @@ from credit_plugin.diffusion.rank_pruning import prune_ranks
 from credit_plugin.diffusion.recipe import make_pipeline, recipe_digest, untrained_pipeline
 from credit_plugin.diffusion.tasks import register_task
 from credit_plugin.errors import InputError
+from credit_plugin.frozen import digest_of
 
 PROMPTS, BASE = "prompts.safetensors", "base"
 DECODED_AT_ONCE = 8

@@ -59,7 +59,7 @@ def _measure(evidence: "Evidence", sets: list[np.ndarray]) -> np.ndarray:
     name = evidence.study.properties.headline
     measured, statistics = get_property(name), evidence.bench.properties.statistics[name]
     images = evidence.described_images
-    found = [_value(measured, _part(images, rows), statistics) for rows in sets]
+    found = [_value(measured, images.part(rows), statistics) for rows in sets]
     return measured.direction * np.array(found, dtype=np.float64)
 
 
@@ -71,10 +71,6 @@ def _value(measured: Property, images: ImageSet, statistics: Statistics) -> floa
             return measured.measure(images, statistics)
         except (ArithmeticError, np.linalg.LinAlgError):
             return float("nan")
-
-
-def _part(images: ImageSet, rows: np.ndarray) -> ImageSet:
-    return ImageSet(images.images[rows], images.features[rows], images.probabilities[rows])
 
 
 def _check(scores: np.ndarray, sets: list[np.ndarray], evidence: "Evidence") -> None:

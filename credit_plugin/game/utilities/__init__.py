@@ -128,7 +128,7 @@ class TrainedUtility(Utility):
             lambda done, of: report(settings.steps + sampling_share * done // of, total),
         )
         clock.lap("sampling")
-        properties = bench.measure(images)
+        properties = bench.measure(images, repeat, from_bits(bits))
         bench.save_preview(payload["key"], images)
         clock.lap("measuring")
         return {"properties": properties, "losses": losses, "costs": clock.seconds}

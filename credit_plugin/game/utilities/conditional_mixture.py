@@ -66,7 +66,7 @@ class ConditionalMixture(Utility):
             seed = derive_seed(bench.study.seed, f"repeat {repeat}", "untrained")
             images = bench.sample(bench.untrained(seed), repeat, report=report)
         clock.lap("sampling")
-        properties = bench.measure(images)
+        properties = bench.measure(images, repeat, from_bits(bits))
         bench.save_preview(payload["key"], images)
         clock.lap("measuring")
         return {"properties": properties, "losses": {}, "costs": clock.seconds}

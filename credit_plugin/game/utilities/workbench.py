@@ -70,6 +70,12 @@ class Workbench:
         return self.task.encode(images, self.condition, self.flips).to(self.device)
 
     @property
+    def prompts(self) -> tuple[str, ...]:
+        """Texts that the model is told; empty unless it is told texts."""
+        prompted = self.study.diffusion.condition == "prompt"
+        return self.task.domain.conditions if prompted else ()
+
+    @property
     def flips(self) -> bool:
         """Whether any training sees mirrored images."""
         return any(run.flip for run in self.study.trainings)
@@ -160,13 +166,17 @@ class Workbench:
         """Return the pruned architecture before training."""
         return self.task.rebuild(self.pruned.history, seed).to(self.device)
 
-    def measure(self, images: np.ndarray) -> dict[str, float]:
-        """Return every property of generated images.
+    def measure(
+        self, images: np.ndarray, repeat: int = 0, coalition: np.ndarray | None = None
+    ) -> dict[str, float]:
+        """Return every property of the samples that :meth:`sample` drew with the same arguments.
 
         Raises:
             FloatingPointError: If one of them is not finite.
         """
-        measured = self.properties.measure(images)
+        drawn = self.drawn_conditions(repeat, coalition)
+        condition = None if drawn is None else drawn.numpy()
+        measured = self.properties.measure(images, condition)
         for name, value in measured.items():
             if not np.isfinite(value):
                 raise FloatingPointError(f"property {name} of the samples is {value}")

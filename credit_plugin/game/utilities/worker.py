@@ -67,6 +67,7 @@ def _reference(bench: Workbench, payload: Mapping[str, Any], report: Report) -> 
         bench.folders.reference,
         report,
         bench.device,
+        bench.prompts,
     )
     clock.lap("training")
     return {**facts, "costs": clock.seconds}

@@ -1,9 +1,9 @@
 """Observers: the network through which a study looks at images, and the registry of them.
 
-An observer turns images into features and class probabilities; every property of a study looks
-through the same one. ``fit`` makes it from the study's own real images, once, and keeps in a
-folder what ``load`` needs in every worker. Classes are the dataset's labels where it has them,
-its contributors otherwise.
+An observer turns images into features and, some of them, class probabilities. A property looks
+through the study's observer, or through one of its own. ``fit`` makes an observer from the study's
+own real images, once, and keeps in a folder what ``load`` needs in every worker. Classes are the
+dataset's labels where it has them, its contributors otherwise.
 
 Each module of this package registers the observer of its own name with
 :func:`register_observer`; an installed package announces further ones as entry points of
@@ -11,18 +11,21 @@ Each module of this package registers the observer of its own name with
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from credit_plugin.config import PropertySettings
+from credit_plugin.config import PropertySettings, Settings
+from credit_plugin.config.options import parsed
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.properties.registry import ImageSet
 from credit_plugin.registry import Registry
 
 Report = Callable[[int, int], None]
+OptionsT = TypeVar("OptionsT", bound=Settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +34,26 @@ class Fitted:
 
     Attributes:
         reference: The real images that the properties' reference statistics are made from.
-        accuracy: Share of held-out real images whose class is the most probable one, in [0, 1].
+        accuracy: Share of held-out real images whose class is the most probable one, in [0, 1];
+            None for an observer that knows no classes.
     """
 
     reference: ImageSet
-    accuracy: float
+    accuracy: float | None
 
 
 class Observer(ABC):
-    """Base of observers; an instance is ready to describe images."""
+    """Base of observers; an instance is ready to describe images.
+
+    Attributes:
+        name: As the study file says it.
+        classes: Whether it gives class probabilities.
+        texts: Whether :meth:`read` embeds texts beside images.
+    """
+
+    name: ClassVar[str]
+    classes: ClassVar[bool] = False
+    texts: ClassVar[bool] = False
 
     @classmethod
     def check(cls, settings: PropertySettings) -> None:
@@ -93,12 +107,25 @@ class Observer(ABC):
     def describe(self, images: np.ndarray) -> ImageSet:
         """Return uint8 images [N, H, W, C] with features [N, d] and probabilities [N, k]."""
 
+    def read(self, texts: Sequence[str]) -> np.ndarray:
+        """Return texts in the space of features, float32 [t, d]; only where ``texts`` says so."""
+        raise NotImplementedError
+
 
 OBSERVERS: Registry[type[Observer]] = Registry(
     __name__, "credit_plugin.observers", "an observer", module_each=True
 )
 register_observer = OBSERVERS.register
 observer_names = OBSERVERS.names
+
+
+def observer_options(settings: PropertySettings, name: str, model: type[OptionsT]) -> OptionsT:
+    """Return ``properties.observers.<name>`` as the settings class of an observer.
+
+    Raises:
+        InputError: If an option is unknown or wrong.
+    """
+    return parsed(model, settings.observers.get(name, {}), f"properties.observers.{name}")
 
 
 def get_observer(name: str) -> type[Observer]:

@@ -38,6 +38,9 @@ class ClassifierObserver(Observer):
         network: The trained classifier.
     """
 
+    name = "classifier"
+    classes = True
+
     def __init__(self, network: StudyClassifier) -> None:
         self.network = network
 

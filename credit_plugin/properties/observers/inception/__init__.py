@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
-from credit_plugin.config import PropertySettings
+from credit_plugin.config import PropertySettings, Settings
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
 from credit_plugin.properties.observers import (
@@ -29,6 +30,7 @@ from credit_plugin.properties.observers import (
     Observer,
     Report,
     class_labels,
+    observer_options,
     register_observer,
 )
 from credit_plugin.properties.observers.inception.head import (
@@ -51,6 +53,14 @@ FITTED_SHARE = 0.8
 FEWEST_PER_CLASS = 2
 
 
+class InceptionOptions(Settings):
+    """Where the network is."""
+
+    path: Path | None = Field(
+        None, description="The TorchScript file; null looks into the installed package."
+    )
+
+
 @register_observer("inception")
 class InceptionObserver(Observer):
     """Looks through Inception-V3.
@@ -63,6 +73,8 @@ class InceptionObserver(Observer):
         sha256: Hash of the one network that is loaded.
     """
 
+    name = "inception"
+    classes = True
     sha256: ClassVar[str] = SHA256
 
     def __init__(self, network: InceptionNetwork, head: SoftmaxHead) -> None:
@@ -116,7 +128,8 @@ class InceptionObserver(Observer):
 
     @classmethod
     def _network(cls, settings: PropertySettings, device: str) -> InceptionNetwork:
-        return InceptionNetwork(find_network(settings.observer_path), cls.sha256, device)
+        options = observer_options(settings, cls.name, InceptionOptions)
+        return InceptionNetwork(find_network(options.path), cls.sha256, device)
 
 
 def _chosen_rows(labels: np.ndarray, most: int, seed: int) -> np.ndarray:

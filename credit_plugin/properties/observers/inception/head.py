@@ -102,7 +102,7 @@ def load_head(path: Path, network: str) -> SoftmaxHead:
         arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
     if fitted_to != network:
         raise InputError(
-            f"properties.observer_path: {path} was fitted to another network (SHA-256 "
+            f"properties.observers.inception.path: {path} was fitted to another network (SHA-256 "
             f"{fitted_to[:12]}...); remove its folder and run the study again"
         )
     return SoftmaxHead(**arrays)

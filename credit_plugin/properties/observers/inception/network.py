@@ -52,8 +52,8 @@ class InceptionNetwork:
         content = _read(path)
         if hashlib.sha256(content).hexdigest() != sha256:
             raise InputError(
-                f"properties.observer_path: {path} is not the network that is known (SHA-256 "
-                f"{sha256[:12]}...) and is not loaded; {INSTALL}"
+                f"properties.observers.inception.path: {path} is not the network that is known "
+                f"(SHA-256 {sha256[:12]}...) and is not loaded; {INSTALL}"
             )
         self.sha256, self.device = sha256, device
         with warnings.catch_warnings():
@@ -86,7 +86,7 @@ def find_network(path: Path | None) -> Path:
     """Return where the TorchScript file is.
 
     Args:
-        path: ``properties.observer_path``; None looks into the installed package.
+        path: ``properties.observers.inception.path``; None looks into the installed package.
 
     Raises:
         InputError: If there is no such file, with the command that installs it.
@@ -94,8 +94,8 @@ def find_network(path: Path | None) -> Path:
     if path is not None:
         if not path.is_file():
             raise InputError(
-                f"properties.observer_path: there is no file {path}; correct it, or remove it and "
-                f"{INSTALL}"
+                f"properties.observers.inception.path: there is no file {path}; correct it, or "
+                f"remove it and {INSTALL}"
             )
         return path
     spec = find_spec(PACKAGE)
@@ -123,5 +123,5 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"properties.observer_path: {path} cannot be read: {error.strerror}"
+            f"properties.observers.inception.path: {path} cannot be read: {error.strerror}"
         ) from None

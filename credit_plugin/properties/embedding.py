@@ -1,0 +1,124 @@
+"""Base of observers that embed images with a network which is not trained on the study.
+
+At most ``properties.reference_images`` real images are looked at, drawn with every class in
+proportion, once for each study. What a network is, is kept as a hash beside the references that it
+made: another one under the same name is refused before it measures anything.
+"""
+
+import json
+from abc import abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from credit_plugin.config import PropertySettings
+from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.errors import InputError
+from credit_plugin.properties.observers import Fitted, Observer, Report, class_labels
+from credit_plugin.properties.observers.inception.stratified import stratified_order
+from credit_plugin.properties.registry import ImageSet
+from credit_plugin.seeding import numpy_generator
+
+
+class Embedder(Protocol):
+    """A network on a device.
+
+    Attributes:
+        identity: Hash of its weights, or whatever names them for good.
+    """
+
+    identity: str
+
+    def features(self, images: np.ndarray, report: Report | None = None) -> np.ndarray:
+        """Return float32 [N, d] of uint8 images [N, H, W, C].
+
+        Args:
+            images: To embed.
+            report: Called with (images done, images in all).
+        """
+
+
+class EmbeddingObserver(Observer):
+    """Base of observers that only embed.
+
+    Args:
+        network: Gives features.
+    """
+
+    def __init__(self, network: Embedder) -> None:
+        self.network = network
+
+    @classmethod
+    @abstractmethod
+    def open(cls, settings: PropertySettings, device: str) -> Embedder:
+        """Return the network.
+
+        Raises:
+            InputError: If it is missing, with the mend.
+        """
+
+    @classmethod
+    def check(cls, settings: PropertySettings) -> None:
+        """Refuse a network that is missing."""
+        cls.open(settings, "cpu")
+
+    @classmethod
+    def effort(cls, settings: PropertySettings, images: int) -> tuple[int, str]:
+        """Return the real images that are looked at."""
+        return min(settings.reference_images, images), "images"
+
+    @classmethod
+    def fit(
+        cls,
+        dataset: ContributorDataset,
+        settings: PropertySettings,
+        seed: int,
+        folder: Path,
+        report: Report | None = None,
+        device: str = "cpu",
+    ) -> Fitted:
+        """Embed real images, and remember with what."""
+        generator = numpy_generator(seed, "", "reference images")
+        order = stratified_order(class_labels(dataset), generator)
+        images = np.asarray(dataset.images[order[: settings.reference_images]])
+        network = cls.open(settings, device)
+        (folder / f"{cls.name}.json").write_text(json.dumps({"network": network.identity}), "utf-8")
+        return Fitted(cls(network).describe(images, report), None)
+
+    @classmethod
+    def load(cls, folder: Path, settings: PropertySettings, device: str) -> "EmbeddingObserver":
+        """Return the network that made the references."""
+        network = cls.open(settings, device)
+        known = json.loads((folder / f"{cls.name}.json").read_text("utf-8"))["network"]
+        if network.identity != known:
+            raise InputError(
+                f"properties.observers.{cls.name}: the references in {folder} were made with "
+                "another network; remove the folder and run the study again"
+            )
+        return cls(network)
+
+    def describe(self, images: np.ndarray, report: Report | None = None) -> ImageSet:
+        """Return images with features and no probabilities."""
+        return ImageSet(images, self.network.features(images, report), np.empty((0, 0), np.float32))
+
+
+def in_batches(
+    embed: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray,
+    batch_size: int,
+    report: Report | None,
+) -> np.ndarray:
+    """Return what a function makes of images, a batch at a time, as float32."""
+    parts: list[np.ndarray] = []
+    for start in range(0, len(images), batch_size):
+        parts.append(embed(images[start : start + batch_size]).astype(np.float32))
+        if report is not None:
+            report(min(start + batch_size, len(images)), len(images))
+    return np.concatenate(parts)
+
+
+def as_colour(images: np.ndarray) -> np.ndarray:
+    """Return images with three channels; grey ones get three equal ones."""
+    return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
