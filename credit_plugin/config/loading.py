@@ -64,7 +64,8 @@ def _read_preset(name: str) -> dict[str, Any]:
         raise InputError(f"preset {name!r} does not exist{_suggest(name, names)}")
     text = (resources.files("credit_plugin") / "presets" / f"{name}.yaml").read_text("utf-8")
     loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
+    base = loaded.pop("preset", None)
+    return _merge(_read_preset(base), loaded) if base else loaded
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -77,6 +77,8 @@ class NoiseSettings(Settings):
     beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = Field(
         "linear", description="Shape of the noise schedule, by its diffusers name."
     )
+    beta_start: Ratio = Field(1e-4, description="First beta; not of squaredcos_cap_v2.")
+    beta_end: Ratio = Field(0.02, description="Last beta; not of squaredcos_cap_v2.")
     prediction_type: Literal["epsilon", "v_prediction", "sample"] = Field(
         "epsilon", description="What the network predicts."
     )
@@ -87,6 +89,10 @@ class NoiseSettings(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> "NoiseSettings":
+        if self.beta_start >= self.beta_end:
+            raise ValueError(
+                f"beta_start = {self.beta_start} must be below beta_end = {self.beta_end}"
+            )
         if self.zero_terminal_snr and self.prediction_type == "epsilon":
             raise ValueError(
                 "zero_terminal_snr needs prediction_type v_prediction or sample: at pure noise "

@@ -117,6 +117,26 @@ class ContributorDataset:
             )
         return np.flatnonzero(members[self.contributor]).astype(np.int64)
 
+    def without(self, contributors: Sequence[str]) -> "ContributorDataset":
+        """Return the dataset without some contributors and their images.
+
+        Raises:
+            InputError: If nobody is left.
+        """
+        stays = [index for index, name in enumerate(self.contributors) if name not in contributors]
+        rows = np.flatnonzero(np.isin(self.contributor, stays))
+        renumbered = np.searchsorted(np.array(stays, np.int64), self.contributor[rows])
+        return ContributorDataset(
+            name=self.name,
+            images=self.images[rows],
+            contributor=renumbered.astype(np.int64),
+            contributors=tuple(self.contributors[index] for index in stays),
+            labels=None if self.labels is None else self.labels[rows],
+            captions=None if self.captions is None else tuple(self.captions[r] for r in rows),
+            attribution=tuple(self.attribution[i] for i in stays) if self.attribution else (),
+            licences=tuple(self.licences[i] for i in stays) if self.licences else (),
+        )
+
     def digest(self) -> str:
         """Return the SHA-256 (hexadecimal) of all content that affects a result.
 

@@ -77,6 +77,8 @@ class VariancePreserving:
             DDPMScheduler(
                 num_train_timesteps=noise.train_timesteps,
                 beta_schedule=noise.beta_schedule,
+                beta_start=noise.beta_start,
+                beta_end=noise.beta_end,
                 prediction_type=noise.prediction_type,
                 rescale_betas_zero_snr=noise.zero_terminal_snr,
                 timestep_spacing="trailing",

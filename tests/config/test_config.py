@@ -14,6 +14,32 @@ def test_every_preset_loads_and_says_what_it_needs(preset):
     assert study.needs
 
 
+def test_a_preset_may_start_from_another_one():
+    paper, fast = load_study("cifar20-ddpm"), load_study("cifar20-ddpm-fast")
+    assert fast.data == paper.data
+    assert fast.diffusion.network == paper.diffusion.network
+    assert fast.sampling.steps < paper.sampling.steps
+    assert fast.name != paper.name
+
+
+@pytest.mark.parametrize(
+    ("preset", "task", "steps", "ratio", "headline"),
+    [
+        ("cifar20-ddpm", "ddpm", (20000, 10000, 1000), 0.3, "inception_score"),
+        ("celebahq-ldm", "latent", (20000, 20000, 500), 0.5, "diversity"),
+        ("artbench-sd-lora", "text_to_image_lora", (15625, 1580, 200), 0.5, "aesthetic"),
+    ],
+)
+def test_presets_of_the_paper_have_its_settings(preset, task, steps, ratio, headline):
+    study = load_study(preset)
+    assert study.diffusion.task == task
+    assert tuple(run.steps for run in study.trainings) == steps
+    assert study.pruning.ratio == ratio
+    assert study.sampling.steps == 100
+    assert study.properties.headline == headline
+    assert study.values.estimator == "kernelshap_paper"
+
+
 def test_the_default_is_the_demo():
     assert load_study() == load_study("designers")
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from credit_plugin.contributors import ContributorDataset
+from credit_plugin.config import DataSettings
+from credit_plugin.contributors import ContributorDataset, load_contributors
 from credit_plugin.errors import InputError
 
 
@@ -198,3 +199,16 @@ def test_a_contributors_digest_depends_on_its_own_images_in_their_order(order):
             order[plain.contributor[order] == index], np.flatnonzero(plain.contributor == index)
         )
         assert (digests[name] == plain.contributor_digests()[name]) == kept
+
+
+def test_without_some_contributors_the_others_stay_as_they_were():
+    data = load_contributors(DataSettings(source="digits", image_size=8))
+    left = data.without(["noise", "archive-a"])
+    assert left.contributors == tuple(
+        n for n in data.contributors if n not in ("noise", "archive-a")
+    )
+    before = data.contributor_digests()
+    assert left.contributor_digests() == {name: before[name] for name in left.contributors}
+    assert data.without([]).digest() == data.digest()
+    with pytest.raises(InputError):
+        data.without(data.contributors)

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from diffusers import UNet2DModel
 from diffusers.models.attention_processor import Attention
 
-from credit_plugin.config import DiffusionSettings, NetworkSettings, SamplingSettings
+from credit_plugin.config import DiffusionSettings, NetworkSettings, SamplingSettings, load_study
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.pruning import count_parameters, prune, rebuild, reset_parameters
@@ -12,20 +13,8 @@ from credit_plugin.diffusion.storage import LoadedModel, load_model_folder, save
 from credit_plugin.diffusion.tasks import create_task
 from credit_plugin.errors import InputError
 
-CIFAR20 = NetworkSettings(
-    block_out_channels=(128, 256, 256, 256),
-    layers_per_block=2,
-    attention=(False, True, False, False),
-    attention_head_dim=None,
-    norm_num_groups=32,
-)
-CELEBA_HQ = NetworkSettings(
-    block_out_channels=(224, 448, 672, 896),
-    layers_per_block=2,
-    attention=(False, True, True, True),
-    attention_head_dim=32,
-    norm_num_groups=32,
-)
+CIFAR20 = load_study("cifar20-ddpm").diffusion.network
+CELEBA_HQ = load_study("celebahq-ldm").diffusion.network
 SMALL = NetworkSettings(
     block_out_channels=(16, 24), attention=(False, True), attention_head_dim=8, norm_num_groups=4
 )
@@ -118,3 +107,17 @@ def test_a_damaged_folder_is_refused_in_one_line(tmp_path):
     (tmp_path / "full" / "config.json").write_text("{")
     with pytest.raises(InputError, match="cannot be read"):
         load_model_folder(tmp_path / "full")
+
+
+def test_diffusers_loads_a_full_model(tmp_path):
+    task = small_task()
+    loaded = LoadedModel(task, task.build(3).eval(), SamplingSettings(steps=3, samples=16))
+    save_model_folder(loaded, tmp_path / "full")
+    theirs = UNet2DModel.from_pretrained(tmp_path / "full" / "unet").eval()
+    inputs = {**task.example_inputs(), "sample": examples(task, 2).clean}
+    with torch.inference_mode():
+        assert torch.equal(theirs(**inputs).sample, loaded.model(**inputs).sample)
+    task.prune(loaded.model, "magnitude", 0.5, examples(task), seed=0)
+    save_model_folder(loaded, tmp_path / "pruned")
+    # diffusers cannot describe it, so nothing pretends that it can
+    assert not (tmp_path / "pruned" / "unet" / "config.json").exists()

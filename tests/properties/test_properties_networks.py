@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from transformers import (
-    BlipVisionConfig,
-    BlipVisionModel,
+    BlipConfig,
+    BlipForQuestionAnswering,
     Dinov2Config,
     Dinov2Model,
     ViTImageProcessor,
@@ -51,16 +51,29 @@ def place(tmp_path_factory):
     place = tmp_path_factory.mktemp("networks")
     torch.manual_seed(0)
     torch.jit.script(Pooled()).save(place / "pooled.pt")
-    blip = BlipVisionModel(
-        BlipVisionConfig(
-            hidden_size=16,
-            intermediate_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            image_size=16,
-            patch_size=8,
-            initializer_range=0.5,
-        )
+    vision = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 16,
+        "patch_size": 8,
+        "initializer_range": 0.5,
+    }
+    text = {
+        "vocab_size": 32,
+        "hidden_size": 16,
+        "encoder_hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "projection_dim": 16,
+        "bos_token_id": 1,
+        "sep_token_id": 2,
+        "eos_token_id": 2,
+    }
+    blip = BlipForQuestionAnswering(
+        BlipConfig(vision_config=vision, text_config=text, initializer_range=0.5)
     )
     dino = Dinov2Model(
         Dinov2Config(
@@ -154,9 +167,12 @@ def test_another_file_under_the_same_name_is_refused(place, tmp_path):
 
 
 @pytest.mark.parametrize("pooling", ["pooler", "cls", "mean"])
-@pytest.mark.parametrize(("name", "model"), [("blip", "BlipVisionModel"), ("dino", "AutoModel")])
-def test_models_of_transformers_embed_images(place, tmp_path, name, model, pooling):
-    options = {"source": str(place / name), "model": model, "pooling": pooling}
+@pytest.mark.parametrize(
+    ("name", "model", "part"),
+    [("blip", "BlipForQuestionAnswering", "vision_model"), ("dino", "AutoModel", "")],
+)
+def test_models_of_transformers_embed_images(place, tmp_path, name, model, part, pooling):
+    options = {"source": str(place / name), "model": model, "part": part, "pooling": pooling}
     found, _ = suite(
         place,
         tmp_path,

@@ -5,7 +5,8 @@ class that reads it and which of its outputs are features: ``pooler`` the pooled
 first token, ``mean`` the mean of all tokens. Images are prepared by the model's own image
 processor. Weights are safetensors.
 
-The paper's demographic diversity is ``{source: Salesforce/blip-vqa-base, model: BlipVisionModel}``.
+The paper's demographic diversity is ``{source: Salesforce/blip-vqa-base, model:
+BlipForQuestionAnswering, part: vision_model}``.
 """
 
 from typing import Any, Literal
@@ -31,6 +32,7 @@ class TransformersOptions(Settings):
     source: str = Field(description="Repository of the hub, or a folder.")
     revision: str | None = Field(None, description="Branch, tag or commit of a repository.")
     model: str = Field("AutoModel", description="Class of transformers that reads it.")
+    part: str = Field("", description="Part of the model that sees, for instance vision_model.")
     pooling: Literal["pooler", "cls", "mean"] = Field("pooler", description="What features are.")
     batch_size: int = Field(32, ge=1, description="Images at once.")
 
@@ -55,8 +57,9 @@ class TransformersNetwork:
         self.identity = digest_of(folder)
         try:
             self._processor: Any = transformers.AutoImageProcessor.from_pretrained(folder)
-            self._model = kind.from_pretrained(folder, use_safetensors=True).to(device).eval()
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            model = kind.from_pretrained(folder, use_safetensors=True)
+            self._model = (model.get_submodule(options.part)).to(device).eval()
+        except (OSError, ValueError, KeyError, RuntimeError, AttributeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(
                 f"{FIELD}.source: {options.source} cannot be loaded: {reason}"
