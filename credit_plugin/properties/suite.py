@@ -37,7 +37,7 @@ class PropertySuite:
     def __init__(self, settings: PropertySettings, folder: Path, device: str) -> None:
         self.settings = settings
         self.observers: dict[str, Observer] = {
-            name: get_observer(name).load(folder / name, settings, device)
+            name: get_observer(name).load(folder, settings, device)
             for name in observers_of(settings)
         }
         self.statistics: dict[str, Statistics] = {}
@@ -134,16 +134,16 @@ def prepare_suite(
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
     facts, done = {}, 0
     total, _ = suite_effort(settings, dataset.n_images)
     for name in observers_of(settings):
-        kind, place = get_observer(name), partial / name
-        place.mkdir(parents=True)
-        fitted = kind.fit(dataset, settings, seed, place, _shifted(report, done, total), device)
+        kind = get_observer(name)
+        fitted = kind.fit(dataset, settings, seed, partial, _shifted(report, done, total), device)
         done += kind.effort(settings, dataset.n_images)[0]
         reference = fitted.reference
         if kind.texts and prompts:
-            texts = kind.load(place, settings, device).read(prompts)
+            texts = kind.load(partial, settings, device).read(prompts)
             reference = replace(reference, texts=texts)
         for of in settings.names:
             if observer_of(settings, of) == name:

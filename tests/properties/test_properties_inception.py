@@ -129,7 +129,7 @@ def test_a_study_looks_through_inception_from_fit_to_measurement(small_inception
 def test_the_reference_repeats_itself_and_follows_the_seed(small_inception, tmp_path):
     for name, seed in (("one", 1), ("two", 1), ("three", 2)):
         prepare_suite(small_inception, coloured(), seed, tmp_path / name)
-    files = ("small_inception/inception_head.safetensors", "diversity.npz")
+    files = ("inception_head.safetensors", "diversity.npz")
     one, two, three = (
         [(tmp_path / name / file).read_bytes() for file in files]
         for name in ("one", "two", "three")
@@ -190,7 +190,7 @@ def test_the_installed_package_is_searched_and_not_imported(tmp_path, monkeypatc
 
 def test_a_head_of_another_network_is_refused(small_inception, small, tmp_path):
     prepare_suite(small_inception, coloured(), 0, tmp_path / "reference")
-    path = tmp_path / "reference" / "small_inception" / "inception_head.safetensors"
+    path = tmp_path / "reference" / "inception_head.safetensors"
     assert load_head(path, small[1]).classes.tolist() == [0, 1, 2]
     with pytest.raises(InputError, match="was fitted to another network"):
         load_head(path, SHA256)
