@@ -14,7 +14,8 @@ class GameSettings(Settings):
 
     utility: str = Field(
         "sparsified_finetuning",
-        description="Registered utility: sparsified_finetuning, finetuning, retraining.",
+        description="Registered utility: sparsified_finetuning, finetuning, retraining, "
+        "conditional_mixture.",
     )
     finetuning: TrainingSettings = Field(
         TrainingSettings(steps=100), description="Gradient steps on a coalition's data."
