@@ -9,6 +9,7 @@ it is compared from the first time on.
 
 import hashlib
 import io
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -61,7 +62,10 @@ class TorchScriptNetwork:
                 f"{str(options.sha256)[:12]}..., and is not loaded"
             )
         try:
-            self._network = torch.jit.load(io.BytesIO(content), map_location=device).eval()
+            with warnings.catch_warnings():
+                # PyTorch recommends another format; published files have this one
+                warnings.simplefilter("ignore", FutureWarning)
+                self._network = torch.jit.load(io.BytesIO(content), map_location=device).eval()
         except RuntimeError:
             raise InputError(f"{FIELD}.path: {options.path} is no TorchScript file") from None
 
