@@ -219,12 +219,13 @@ def test_a_changed_copy_of_a_model_is_not_mistaken_for_it(client, finished, tmp_
     logged = mlflow.artifacts.download_artifacts("models:/micro.full@latest")
     shutil.copytree(logged, copy)
     assert evaluate(str(copy), data).metrics == evaluate("models:/micro.full@latest").metrics
-    weights = copy / "content" / "unet/diffusion_pytorch_model.safetensors"
+    name = "unet/diffusion_pytorch_model.safetensors"
+    weights = copy / "content" / name
     content = bytearray(weights.read_bytes())
     content[-2] ^= 1
     weights.write_bytes(content)
     description = yaml.safe_load((copy / "MLmodel").read_text())
-    description["flavors"]["credit_diffusion"]["files"][weights.name] = sha256(weights)
+    description["flavors"]["credit_diffusion"]["files"][name] = sha256(weights)
     (copy / "MLmodel").write_text(yaml.safe_dump(description))
     assert "is a changed copy of m-" in refusal(str(copy), data)
 
