@@ -5,6 +5,7 @@ Exit codes: 0 success, 1 the work failed, 2 the input cannot be used (one line f
 """
 
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -314,8 +315,10 @@ def presets() -> None:
     width = max(map(len, names))
     for name in names:
         study = load_study(name)
-        click.echo(f"{name:<{width}} {study.description}")
-        click.echo(f"{'':<{width}} {study.needs}")
+        for text, lead in ((study.description, name), (f"needs {study.needs}", "")):
+            indents = f"{lead:<{width}} ", " " * (width + 1)
+            columns = max(60, min(shutil.get_terminal_size().columns, 100))
+            click.echo(click.wrap_text(text, columns, *indents))
 
 
 @main.group()
