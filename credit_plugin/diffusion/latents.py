@@ -90,8 +90,9 @@ class LatentSpace:
     ) -> Examples:
         """Return float32 [N, c, h, w] of uint8 images [N, H, W, C]."""
         passes = [images, images[:, :, ::-1]] if mirrored else [images]
+        device = str(self.autoencoder.device)
         clean, *flipped = (
-            self._scaled(torch.cat([part for _, part in self._encoded(those, "cpu")]))
+            self._scaled(torch.cat([part.cpu() for _, part in self._encoded(those, device)]))
             for those in passes
         )
         given = None if condition is None else torch.from_numpy(condition)

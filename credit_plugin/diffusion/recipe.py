@@ -74,8 +74,7 @@ def make_pipeline(
     model = _TextToImage(pipeline.unet, pipeline.text_encoder, tokens).to(device)
     examples = latents.encode(np.asarray(dataset.images), condition, recipe.training.flip)
     seed = derive_seed(recipe.seed, "base model", "training")
-    trainer = Trainer(_Objective(recipe), model, recipe.training, seed)  # type: ignore[arg-type]
-    trainer.run(examples, report, checkpoint)
+    Trainer(_Denoising(recipe), model, recipe.training, seed).run(examples, report, checkpoint)
     pipeline.save_pretrained(folder, safe_serialization=True)
     checkpoint.unlink(missing_ok=True)
 
@@ -158,8 +157,8 @@ class _TextToImage(nn.Module):
         return prediction
 
 
-class _Objective:
-    """What the training loop asks of a task."""
+class _Denoising:
+    """The objective: predict what the process wants from noisy latents and a text."""
 
     def __init__(self, recipe: RecipeSettings) -> None:
         self.process = VariancePreserving.from_settings(recipe.noise)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from diffusers.optimization import get_scheduler
@@ -31,12 +31,21 @@ from torch.optim.lr_scheduler import LambdaLR
 from credit_plugin.config import TrainingSettings
 from credit_plugin.diffusion.beginnings import Beginnings
 from credit_plugin.diffusion.examples import Examples
-from credit_plugin.diffusion.tasks import DiffusionTask
 from credit_plugin.written import whole_file
 
 LOSS_EVERY = 25
 
 Report = Callable[[int, int], None]
+
+
+class Objective(Protocol):
+    """What a run asks of whatever it trains; every task answers it."""
+
+    def mirror(self, examples: Examples) -> Tensor:
+        """Return ``clean`` of the mirrored images."""
+
+    def loss(self, model: Any, batch: Examples, generator: torch.Generator) -> Tensor:
+        """Return the scalar loss of a batch."""
 
 
 @dataclass
@@ -65,7 +74,7 @@ class Trainer:
     """
 
     def __init__(
-        self, task: DiffusionTask, model: nn.Module, settings: TrainingSettings, seed: int
+        self, task: Objective, model: nn.Module, settings: TrainingSettings, seed: int
     ) -> None:
         self.task, self.model, self.settings = task, model, settings
         self.parameters = [p for p in model.parameters() if p.requires_grad]

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from credit_plugin.errors import InputError
 from credit_plugin.registry import Registry
@@ -27,6 +27,7 @@ class Autoencoder(ABC):
         image_channels: Channels of the images it knows, 1 or 3.
         scale: Latents times this have about unit variance, according to whoever made it.
         shift: What is subtracted from latents before.
+        device: Where it is.
     """
 
     channels: int
@@ -34,6 +35,7 @@ class Autoencoder(ABC):
     image_channels: int
     scale: float = 1.0
     shift: float = 0.0
+    device: torch.device = torch.device("cpu")
 
     @abstractmethod
     def encode(self, pixels: Tensor) -> Tensor:
@@ -48,8 +50,15 @@ class Autoencoder(ABC):
         """Write it to a folder that :func:`load_autoencoder` reads."""
 
     @abstractmethod
+    def networks(self) -> tuple[nn.Module, ...]:
+        """Return its networks."""
+
     def to(self, device: torch.device) -> None:
-        """Move it to a device."""
+        """Move it to a device, unless it is there."""
+        if device != self.device:
+            for network in self.networks():
+                network.to(device)
+            self.device = device
 
 
 class Format(ABC):

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from credit_plugin.diffusion.autoencoders import Autoencoder, Format, register_format
 
@@ -50,9 +49,9 @@ class DiffusersAutoencoder(Autoencoder):
         """Write config.json and safetensors."""
         self.model.save_pretrained(folder, safe_serialization=True)
 
-    def to(self, device: torch.device) -> None:
-        """Move the model."""
-        self.model.to(device)
+    def networks(self) -> tuple[nn.Module, ...]:
+        """Return the model."""
+        return (self.model,)
 
 
 @register_format("diffusers_models")

@@ -116,10 +116,9 @@ class TinyAutoencoder(Autoencoder):
             save_file(weights, folder / f"{name}.safetensors")
         (folder / "config.json").write_text(json.dumps({"_class_name": CLASS_NAME}), "utf-8")
 
-    def to(self, device: torch.device) -> None:
-        """Move both networks."""
-        self.encoder.to(device)
-        self.decoder.to(device)
+    def networks(self) -> tuple[nn.Module, ...]:
+        """Return encoder and decoder."""
+        return self.encoder, self.decoder
 
 
 @register_format("taesd")
