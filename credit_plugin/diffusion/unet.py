@@ -1,12 +1,11 @@
-"""What the tasks with diffusers' UNet2DModel have in common: network, pruning, loss and sampling.
+"""What the tasks with diffusers' UNet2DModel have in common: network, pruning and forward process.
 
-The loss is the plain mean squared error between the prediction (noise, velocity or image) and its
-target, at a noise level drawn uniformly for each image. A conditional network gets the condition
-as diffusers' class label: an embedding that is added to that of the time.
+Noise levels are drawn uniformly for each image. A conditional network gets the condition as
+diffusers' class label: an embedding that is added to that of the time.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,19 @@ from diffusers.models.downsampling import Downsample2D
 from diffusers.models.upsampling import Upsample2D
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional
 
 from credit_plugin.config import DiffusionSettings, SamplingSettings
 from credit_plugin.diffusion import pruning
+from credit_plugin.diffusion.denoising import DenoisingTask
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
-from credit_plugin.diffusion.process import Predict, VariancePreserving, denoise
+from credit_plugin.diffusion.process import Predict, VariancePreserving
 from credit_plugin.errors import InputError
 
 UNET, WEIGHTS = "unet", "diffusion_pytorch_model.safetensors"
 
 
-class UNetTask(ABC):
+class UNetTask(DenoisingTask):
     """Base of the tasks with a UNet2DModel.
 
     Args:
@@ -45,7 +44,7 @@ class UNetTask(ABC):
     def __init__(
         self, settings: DiffusionSettings, domain: ImageDomain, parts: Path | None = None
     ) -> None:
-        self.settings, self.domain, self.parts = settings, domain, parts
+        super().__init__(settings, domain, parts)
         self._check_size()
 
     @classmethod
@@ -96,11 +95,6 @@ class UNetTask(ABC):
     def pixels(self) -> int:
         """Pixels of an image, in height and in width, at one position of an example."""
 
-    @property
-    @abstractmethod
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of an example."""
-
     @abstractmethod
     def encode(
         self, images: np.ndarray, condition: np.ndarray | None = None, mirrored: bool = False
@@ -108,17 +102,8 @@ class UNetTask(ABC):
         """Turn uint8 images [N, H, W, C] into training examples."""
 
     @abstractmethod
-    def decode(self, examples: Tensor) -> np.ndarray:
-        """Turn samples [n, ...] into uint8 images [n, H, W, C]."""
-
-    @abstractmethod
     def mirror(self, examples: Examples) -> Tensor:
         """Return ``clean`` of the mirrored images."""
-
-    @property
-    def total_levels(self) -> int:
-        """Number of noise levels."""
-        return self.process.total
 
     @cached_property
     def process(self) -> VariancePreserving:
@@ -176,25 +161,6 @@ class UNetTask(ABC):
         pruning.reset_parameters(model, seed)
         return model
 
-    def loss(self, model: nn.Module, batch: Examples, generator: torch.Generator) -> Tensor:
-        """Return the mean squared error of the prediction at uniformly drawn levels."""
-        device = batch.clean.device
-        noise = torch.randn(batch.clean.shape, generator=generator, device=device)
-        levels = self.process.draw_levels(len(batch), generator, device)
-        return functional.mse_loss(*self.predict(model, batch, noise, levels))
-
-    def predict(
-        self, model: Callable[..., Any], batch: Examples, noise: Tensor, levels: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the prediction for noised examples, and its target, both like ``clean``."""
-        noisy = self.process.noised(batch.clean, noise, levels)
-        prediction = self._caller(model, batch.condition)(noisy, self.process.time(levels))
-        return prediction.float(), self.process.target(batch.clean, noise, levels)
-
-    def noise(self, count: int, seed: int) -> Tensor:
-        """Return standard normal noise [count, ...]."""
-        return torch.randn((count, *self.shape), generator=torch.Generator().manual_seed(seed))
-
     def check_sampling(self, sampling: SamplingSettings) -> None:
         """Raise InputError if diffusers has no such scheduler."""
         if sampling.guidance != 1:
@@ -202,39 +168,10 @@ class UNetTask(ABC):
                 f"sampling.guidance = {sampling.guidance}: task {self.settings.task} knows no "
                 "guidance; use 1"
             )
-        self.process.sampler(sampling)
+        super().check_sampling(sampling)
 
-    @torch.inference_mode()
-    def sample(
-        self,
-        model: nn.Module,
-        noise: Tensor,
-        sampling: SamplingSettings,
-        condition: Tensor | None = None,
-    ) -> np.ndarray:
-        """Denoise [n, ...] into uint8 [n, H, W, C]."""
-        for step in denoise(self.process, self._caller(model, condition), noise, sampling):
-            sample = step.after
-        return self.decode(sample.float())
-
-    @torch.no_grad()
-    def trajectory(
-        self,
-        model: nn.Module,
-        noise: Tensor,
-        sampling: SamplingSettings,
-        condition: Tensor | None = None,
-    ) -> Iterator[tuple[int, Tensor]]:
-        """Yield each step's level and the example that its state points to."""
-        for step in denoise(self.process, self._caller(model, condition), noise, sampling):
-            level, clean = self.process.clean(step.state, step.prediction.float(), step.time)
-            yield level, self.bounded(clean)
-
-    def bounded(self, clean: Tensor) -> Tensor:
-        """Return estimates of clean examples within the range that examples have."""
-        return clean
-
-    def _caller(self, model: Callable[..., Any], condition: Tensor | None) -> Predict:
+    def caller(self, model: Callable[..., Any], condition: Tensor | None) -> Predict:
+        """Return a function that calls the UNet, told the condition as class label."""
         given = {} if condition is None else {"class_labels": condition}
 
         def predict(noisy: Tensor, time: Tensor) -> Tensor:

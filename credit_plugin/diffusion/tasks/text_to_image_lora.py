@@ -16,7 +16,7 @@ prompt + (g - 1) (prompt - empty prompt), as in classifier-free guidance (Ho and
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional
 
-from credit_plugin.config import DiffusionSettings, SamplingSettings, fingerprint
+from credit_plugin.config import DiffusionSettings, fingerprint
 from credit_plugin.diffusion.adapters import Adapted, load_adapter, save_adapter
 from credit_plugin.diffusion.base_model import (
     FIELD,
@@ -37,6 +36,7 @@ from credit_plugin.diffusion.base_model import (
     load_encoders,
     locate_base,
 )
+from credit_plugin.diffusion.denoising import DenoisingTask
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.families import Inputs
@@ -47,7 +47,7 @@ from credit_plugin.diffusion.latents import (
     locate_autoencoder,
     open_latents,
 )
-from credit_plugin.diffusion.process import ForwardProcess, Predict, denoise
+from credit_plugin.diffusion.process import ForwardProcess, Predict
 from credit_plugin.diffusion.pruning import History
 from credit_plugin.diffusion.rank_pruning import prune_ranks
 from credit_plugin.diffusion.recipe import make_pipeline, recipe_digest, untrained_pipeline
@@ -60,7 +60,7 @@ DECODED_AT_ONCE = 8
 
 
 @register_task("text_to_image_lora")
-class TextToImageLoraTask:
+class TextToImageLoraTask(DenoisingTask):
     """Adapters of a pipeline, for images of one size.
 
     Args:
@@ -77,7 +77,7 @@ class TextToImageLoraTask:
     def __init__(
         self, settings: DiffusionSettings, domain: ImageDomain, parts: Path | None = None
     ) -> None:
-        self.settings, self.domain, self.parts = settings, domain, parts
+        super().__init__(settings, domain, parts)
         self._encoded_prompts: dict[torch.device, dict[str, Tensor]] = {}
         if settings.condition != "prompt":
             raise InputError(
@@ -106,7 +106,7 @@ class TextToImageLoraTask:
         if made and made.is_dir():
             return load_base(made, precision, lora)
         if recipe is not None:  # not trained yet: what can be checked, can be checked on it
-            return as_base(untrained_pipeline(recipe, self._latent_shape), StableDiffusion(), lora)
+            return as_base(untrained_pipeline(recipe, self.shape), StableDiffusion(), lora)
         return load_base(locate_base(self._base), precision, lora)
 
     @cached_property
@@ -124,12 +124,7 @@ class TextToImageLoraTask:
     @cached_property
     def process(self) -> ForwardProcess:
         """The forward process that the pipeline was trained with."""
-        return self.base.process(self._latent_shape[-1])
-
-    @property
-    def total_levels(self) -> int:
-        """Number of noise levels."""
-        return self.process.total
+        return self.base.process(self.shape[-1])
 
     def prepare(
         self,
@@ -217,62 +212,12 @@ class TextToImageLoraTask:
         assert examples.mirrored is not None  # studies that flip prepare them
         return examples.mirrored
 
-    def loss(self, model: nn.Module, batch: Examples, generator: torch.Generator) -> Tensor:
-        """Return the mean squared error of the prediction at drawn levels."""
-        device = batch.clean.device
-        noise = torch.randn(batch.clean.shape, generator=generator, device=device)
-        levels = self.process.draw_levels(len(batch), generator, device)
-        return functional.mse_loss(*self.predict(model, batch, noise, levels))
-
-    def predict(
-        self, model: Callable[..., Any], batch: Examples, noise: Tensor, levels: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the prediction for noised examples, and its target, both like ``clean``."""
-        noisy = self.process.noised(batch.clean, noise, levels)
-        prediction = self._told(model, batch.condition)(noisy, self.process.time(levels))
-        return prediction, self.process.target(batch.clean, noise, levels)
-
-    def noise(self, count: int, seed: int) -> Tensor:
-        """Return standard normal noise [count, c, h, w]."""
-        generator = torch.Generator().manual_seed(seed)
-        return torch.randn((count, *self._latent_shape), generator=generator)
-
-    def check_sampling(self, sampling: SamplingSettings) -> None:
-        """Raise InputError if the scheduler does not fit the pipeline."""
-        self.process.sampler(sampling)
-
-    @torch.inference_mode()
-    def sample(
-        self,
-        model: nn.Module,
-        noise: Tensor,
-        sampling: SamplingSettings,
-        condition: Tensor | None = None,
-    ) -> np.ndarray:
-        """Denoise [n, c, h, w] into uint8 [n, H, W, C]."""
-        predict = self._guided(model, condition, sampling.guidance)
-        for step in denoise(self.process, predict, noise, sampling):
-            sample = step.after
-        return self.latents.decode(sample.float())
-
-    @torch.no_grad()
-    def trajectory(
-        self,
-        model: nn.Module,
-        noise: Tensor,
-        sampling: SamplingSettings,
-        condition: Tensor | None = None,
-    ) -> Iterator[tuple[int, Tensor]]:
-        """Yield each step's level and the latents that its state points to."""
-        predict = self._guided(model, condition, sampling.guidance)
-        for step in denoise(self.process, predict, noise, sampling):
-            yield self.process.clean(step.state, step.prediction, step.time)
-
-    def _guided(self, model: nn.Module, condition: Tensor | None, guidance: float) -> Predict:
-        told = self._told(model, condition)
+    def guided(self, model: nn.Module, condition: Tensor | None, guidance: float) -> Predict:
+        """Return a function that calls the denoiser with classifier-free guidance."""
+        told = self.caller(model, condition)
         if guidance == 1:
             return told
-        untold = self._told(model, torch.full_like(_given(condition), len(self.domain.conditions)))
+        untold = self.caller(model, torch.full_like(_given(condition), len(self.domain.conditions)))
 
         def predict(noisy: Tensor, time: Tensor) -> Tensor:
             plain = untold(noisy, time)
@@ -280,7 +225,7 @@ class TextToImageLoraTask:
 
         return predict
 
-    def _told(self, model: Callable[..., Any], condition: Tensor | None) -> Predict:
+    def caller(self, model: Callable[..., Any], condition: Tensor | None) -> Predict:
         """Return a function that calls the denoiser with the prompts of its examples."""
         rows = _given(condition)
         precision = getattr(torch, self._base.precision)
@@ -326,8 +271,13 @@ class TextToImageLoraTask:
         return self.settings.autoencoder is not None or self._base.recipe is not None
 
     @property
-    def _latent_shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of latents."""
         return self.latents.shape(self.domain.image_size)
+
+    def decode(self, examples: Tensor) -> np.ndarray:
+        """Return uint8 [n, H, W, C]."""
+        return self.latents.decode(examples)
 
     @property
     def _halvings(self) -> int:

@@ -1,0 +1,117 @@
+"""What all tasks that denoise have in common: loss, sampling, and the way to a sample.
+
+The loss is the plain mean squared error between the network's prediction and the target of the
+forward process (:mod:`credit_plugin.diffusion.process`), at a noise level drawn for each image.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from credit_plugin.config import DiffusionSettings, SamplingSettings
+from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.examples import Examples
+from credit_plugin.diffusion.process import ForwardProcess, Predict, denoise
+
+
+class DenoisingTask(ABC):
+    """Base of tasks.
+
+    Args:
+        settings: What is trained.
+        domain: What its images are.
+        parts: Folder of what all models of a study share, for tasks that have such.
+    """
+
+    def __init__(
+        self, settings: DiffusionSettings, domain: ImageDomain, parts: Path | None = None
+    ) -> None:
+        self.settings, self.domain, self.parts = settings, domain, parts
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an example."""
+
+    @property
+    @abstractmethod
+    def process(self) -> ForwardProcess:
+        """The forward process."""
+
+    @abstractmethod
+    def caller(self, model: Callable[..., Any], condition: Tensor | None) -> Predict:
+        """Return a function that calls a network with what its examples are of, int64 [n]."""
+
+    @abstractmethod
+    def decode(self, examples: Tensor) -> np.ndarray:
+        """Turn samples [n, ...] into uint8 images [n, H, W, C]."""
+
+    def guided(self, model: nn.Module, condition: Tensor | None, guidance: float) -> Predict:
+        """Return :meth:`caller` with guidance; the base knows none."""
+        return self.caller(model, condition)
+
+    def bounded(self, clean: Tensor) -> Tensor:
+        """Return estimates of clean examples within the range that examples have."""
+        return clean
+
+    @property
+    def total_levels(self) -> int:
+        """Number of noise levels."""
+        return self.process.total
+
+    def loss(self, model: nn.Module, batch: Examples, generator: torch.Generator) -> Tensor:
+        """Return the mean squared error of the prediction at drawn levels."""
+        device = batch.clean.device
+        noise = torch.randn(batch.clean.shape, generator=generator, device=device)
+        levels = self.process.draw_levels(len(batch), generator, device)
+        return functional.mse_loss(*self.predict(model, batch, noise, levels))
+
+    def predict(
+        self, model: Callable[..., Any], batch: Examples, noise: Tensor, levels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the prediction for noised examples, and its target, both like ``clean``."""
+        noisy = self.process.noised(batch.clean, noise, levels)
+        prediction = self.caller(model, batch.condition)(noisy, self.process.time(levels))
+        return prediction.float(), self.process.target(batch.clean, noise, levels)
+
+    def noise(self, count: int, seed: int) -> Tensor:
+        """Return standard normal noise [count, ...]."""
+        return torch.randn((count, *self.shape), generator=torch.Generator().manual_seed(seed))
+
+    def check_sampling(self, sampling: SamplingSettings) -> None:
+        """Raise InputError if the scheduler cannot run the process backwards."""
+        self.process.sampler(sampling)
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        model: nn.Module,
+        noise: Tensor,
+        sampling: SamplingSettings,
+        condition: Tensor | None = None,
+    ) -> np.ndarray:
+        """Denoise [n, ...] into uint8 [n, H, W, C]."""
+        predict = self.guided(model, condition, sampling.guidance)
+        for step in denoise(self.process, predict, noise, sampling):
+            sample = step.after
+        return self.decode(sample.float())
+
+    @torch.no_grad()
+    def trajectory(
+        self,
+        model: nn.Module,
+        noise: Tensor,
+        sampling: SamplingSettings,
+        condition: Tensor | None = None,
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield each step's level and the example that its state points to."""
+        predict = self.guided(model, condition, sampling.guidance)
+        for step in denoise(self.process, predict, noise, sampling):
+            level, clean = self.process.clean(step.state, step.prediction.float(), step.time)
+            yield level, self.bounded(clean)
