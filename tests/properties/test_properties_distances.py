@@ -1,5 +1,8 @@
 """Distances and manifolds against clean-fid, brute force and closed forms."""
 
+import hashlib
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -117,6 +120,23 @@ def test_samples_like_the_real_images_are_close_and_others_are_not():
         assert measure(name, like, real) > 0.8 > 0.4 > measure(name, unlike, real)
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 40), st.integers(2, 12))
+def test_the_inception_score_is_its_definition(seed, count, classes):
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.full(classes, 0.3), count).astype(np.float32)
+    marginal = [math.fsum(float(row[c]) for row in p) / count for c in range(classes)]
+    divergence = math.fsum(
+        float(row[c]) * (math.log(float(row[c])) - math.log(marginal[c]))
+        for row in p
+        for c in range(classes)
+        if row[c] > 0
+    )
+    samples = ImageSet(np.zeros((count, 4, 4, 3), np.uint8), np.empty((0, 0)), p)
+    found = get_property("inception_score").measure(samples, {})
+    assert found == pytest.approx(math.exp(divergence / count), rel=1e-9)
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """Write two folders of pictures, and return them with their pixels."""
@@ -158,8 +178,6 @@ def test_fid_and_kid_of_files_are_those_of_clean_fid(folders, tmp_path, monkeypa
             return self.network(pixels * 128 + 128)
 
     torch.jit.script(Published()).save(tmp_path / "small.pt")
-    import hashlib
-
     digest = hashlib.sha256((tmp_path / "small.pt").read_bytes()).hexdigest()
     ours = InceptionNetwork(tmp_path / "small.pt", digest)
     features = {name: ours.features(pixels) for name, (_, pixels) in folders.items()}

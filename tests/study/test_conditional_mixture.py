@@ -65,3 +65,29 @@ def test_contributors_of_the_same_digits_are_worth_the_same(mixed, study):
 def test_a_model_without_conditions_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"^diffusion\.condition: .* needs a conditional model"):
         run_in(tmp_path, micro_study(CONDITIONAL[1]))
+
+
+def test_the_check_against_retraining_compares_it_like_the_others(tmp_path):
+    study = micro_study(
+        CONDITIONAL[0],
+        "fidelity.alphas=[0.5]",
+        "fidelity.coalitions=5",
+        "fidelity.removals=[0.4]",
+        "fidelity.removal_seeds=1",
+        "fidelity.random_orders=1",
+        "fidelity.resamples=100",
+        "fidelity.curves=[]",
+        "fidelity.methods=[image_count, trak, journey_trak]",
+        "fidelity.proxies=[conditional_mixture]",
+        "fidelity.images_each=4",
+        "fidelity.generated=6",
+        "fidelity.timesteps=1",
+        "fidelity.projection=32",
+    )
+    found = run_in(tmp_path, study, fidelity=True).fidelity
+    (test,) = found.tests
+    assert set(test.cheap) == {"sparsified_finetuning", "conditional_mixture"}
+    assert set(test.agreement["inception_score"]) == set(test.cheap)
+    assert found.skipped == {}
+    # gradients of a conditional network, too
+    assert {method.name for method in found.methods} >= {"trak/sum", "journey_trak/mean"}
