@@ -7,7 +7,7 @@ forward process (:mod:`credit_plugin.diffusion.process`), at a noise level drawn
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,11 +23,16 @@ from credit_plugin.diffusion.process import ForwardProcess, Predict, denoise
 class DenoisingTask(ABC):
     """Base of tasks.
 
+    Attributes:
+        is_bounded: Whether examples lie in [-1, 1].
+
     Args:
         settings: What is trained.
         domain: What its images are.
         parts: Folder of what all models of a study share, for tasks that have such.
     """
+
+    is_bounded: ClassVar[bool] = False
 
     def __init__(
         self, settings: DiffusionSettings, domain: ImageDomain, parts: Path | None = None
@@ -55,10 +60,6 @@ class DenoisingTask(ABC):
     def guided(self, model: nn.Module, condition: Tensor | None, guidance: float) -> Predict:
         """Return :meth:`caller` with guidance; the base knows none."""
         return self.caller(model, condition)
-
-    def bounded(self, clean: Tensor) -> Tensor:
-        """Return estimates of clean examples within the range that examples have."""
-        return clean
 
     @property
     def total_levels(self) -> int:
@@ -114,4 +115,4 @@ class DenoisingTask(ABC):
         predict = self.guided(model, condition, sampling.guidance)
         for step in denoise(self.process, predict, noise, sampling):
             level, clean = self.process.clean(step.state, step.prediction.float(), step.time)
-            yield level, self.bounded(clean)
+            yield level, clean.clamp(-1, 1) if self.is_bounded else clean

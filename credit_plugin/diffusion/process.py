@@ -71,8 +71,14 @@ class VariancePreserving:
         self.total = int(scheduler.config.num_train_timesteps)
 
     @classmethod
-    def from_settings(cls, noise: NoiseSettings) -> "VariancePreserving":
-        """Return the process of a study file."""
+    def from_settings(cls, noise: NoiseSettings, bounded: bool) -> "VariancePreserving":
+        """Return the process of a study file.
+
+        Args:
+            noise: Schedule and prediction.
+            bounded: Whether examples lie in [-1, 1], as pixels do and latents do not: samplers that
+                look at the clean example then keep it there.
+        """
         return cls(
             DDPMScheduler(
                 num_train_timesteps=noise.train_timesteps,
@@ -82,6 +88,7 @@ class VariancePreserving:
                 prediction_type=noise.prediction_type,
                 rescale_betas_zero_snr=noise.zero_terminal_snr,
                 timestep_spacing="trailing",
+                clip_sample=bounded,
             )
         )
 

@@ -122,7 +122,7 @@ def untrained_pipeline(recipe: RecipeSettings, shape: tuple[int, int, int]) -> A
             pad_token_id=tokenizer.pad_token_id,
         )
         text_encoder = CLIPTextModel(config)
-    process = VariancePreserving.from_settings(recipe.noise)
+    process = VariancePreserving.from_settings(recipe.noise, bounded=False)
     return StableDiffusionPipeline(
         vae=None,
         text_encoder=text_encoder,
@@ -161,7 +161,7 @@ class _Denoising:
     """The objective: predict what the process wants from noisy latents and a text."""
 
     def __init__(self, recipe: RecipeSettings) -> None:
-        self.process = VariancePreserving.from_settings(recipe.noise)
+        self.process = VariancePreserving.from_settings(recipe.noise, bounded=False)
 
     def mirror(self, examples: Examples) -> Tensor:
         assert examples.mirrored is not None  # encoded if the recipe flips

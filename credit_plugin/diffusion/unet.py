@@ -108,7 +108,7 @@ class UNetTask(DenoisingTask):
     @cached_property
     def process(self) -> VariancePreserving:
         """The forward process of the settings."""
-        return VariancePreserving.from_settings(self.settings.noise)
+        return VariancePreserving.from_settings(self.settings.noise, self.is_bounded)
 
     def build(self, seed: int) -> nn.Module:
         """Return the untrained UNet of ``seed``; global random state is left as it was."""

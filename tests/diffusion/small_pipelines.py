@@ -28,6 +28,8 @@ from transformers import (
 )
 
 WIDTH, TOKENS = 16, 16
+# as Stable Diffusion's scheduler says: latents are not clipped
+PUBLISHED = {"beta_schedule": "scaled_linear", "clip_sample": False}
 CHARACTERS = [chr(c) for c in range(97, 123)]
 VOCABULARY = {
     token: index
@@ -100,7 +102,7 @@ def stable_diffusion(folder):
         text_encoder=encoder,
         tokenizer=tokenizer,
         unet=_unet(),
-        scheduler=DDIMScheduler(beta_schedule="scaled_linear", prediction_type="v_prediction"),
+        scheduler=DDIMScheduler(**PUBLISHED, prediction_type="v_prediction"),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -124,7 +126,7 @@ def stable_diffusion_xl(folder):
         tokenizer=tokenizer,
         tokenizer_2=tokenizer_2,
         unet=unet,
-        scheduler=DDIMScheduler(beta_schedule="scaled_linear"),
+        scheduler=DDIMScheduler(**PUBLISHED),
     )
 
 

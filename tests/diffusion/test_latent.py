@@ -107,6 +107,21 @@ def test_a_model_carries_its_autoencoder(source, tmp_path):
     assert suffixes == {".safetensors", ".json"}
 
 
+@pytest.mark.parametrize("scheduler", ["DDIMScheduler", "DDPMScheduler"])
+def test_samplers_leave_latents_beyond_one_alone(tmp_path, monkeypatch, scheduler):
+    write_taesd(tmp_path / "tiny")
+    task, _ = prepared(latent(tmp_path / "tiny"), tmp_path / "parts")
+    decoded = []
+    monkeypatch.setattr(task, "decode", decoded.append)
+    sampling = SAMPLING.model_copy(update={"scheduler": scheduler})
+
+    def far(noisy, time, return_dict):  # predicts the clean example
+        return (torch.full_like(noisy, 3.0),)
+
+    task.sample(far, task.noise(2, 0), sampling)
+    torch.testing.assert_close(decoded[0], torch.full_like(decoded[0], 3.0), atol=0.1, rtol=0)
+
+
 def test_the_content_of_an_autoencoder_identifies_it_and_its_place_does_not(tmp_path):
     for name, channels in (("one", 4), ("two", 4), ("other", 5)):
         write_taesd(tmp_path / name, channels)

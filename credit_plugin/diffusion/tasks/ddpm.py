@@ -28,6 +28,8 @@ class DDPMTask(UNetTask):
         parts: Not used.
     """
 
+    is_bounded = True
+
     @property
     def pixels(self) -> int:
         """Side p of a patch."""
@@ -59,7 +61,3 @@ class DDPMTask(UNetTask):
         patch = self.pixels
         # channels are in the order (C, row in the patch, column in the patch)
         return examples.clean.unflatten(1, (-1, patch, patch)).flip(3, -1).flatten(1, 3)
-
-    def bounded(self, clean: Tensor) -> Tensor:
-        """Return pixels in [-1, 1]."""
-        return clean.clamp(-1, 1)
