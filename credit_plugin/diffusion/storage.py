@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from credit_plugin.config import DiffusionSettings, SamplingSettings
 from credit_plugin.diffusion.domain import ImageDomain, draw_conditions
@@ -51,9 +51,12 @@ class LoadedModel:
 
         A conditional model draws every condition as often as it was trained on it.
         """
-        condition = draw_conditions(self.shares, n, seed) if self.shares else None
-        noise = self.task.noise(n, seed)
+        noise, condition = self.task.noise(n, seed), self.conditions(n, seed)
         return sample_images(self.task, self.model, noise, self.sampling, condition=condition)
+
+    def conditions(self, n: int, seed: int = 0) -> Tensor | None:
+        """Return what the images of :meth:`sample` are of, int64 [n]; None without conditions."""
+        return draw_conditions(self.shares, n, seed) if self.shares else None
 
 
 def save_model_folder(loaded: LoadedModel, folder: Path) -> None:

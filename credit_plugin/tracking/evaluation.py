@@ -213,8 +213,11 @@ def _model_metrics(subject: Subject, rows: Any, device: str) -> dict[str, float]
         _check_fit(subject, reference.measurement.models)
         loaded = load_model_folder(subject.content, device)
         loaded.sampling = reference.measurement.sampling
-        images = [loaded.sample(n, seed) for n, seed in plan if n]
-        measured = reference.suite(device).measure(np.concatenate(images))
+        drawn = [(n, seed) for n, seed in plan if n]
+        images = np.concatenate([loaded.sample(n, seed) for n, seed in drawn])
+        told = [t.numpy() for n, seed in drawn if (t := loaded.conditions(n, seed)) is not None]
+        condition = np.concatenate(told) if told else None
+        measured = reference.suite(device).measure(images, condition)
     properties = {f"property/{name}": float(value) for name, value in measured.items()}
     return properties | subject.carried("fidelity/")
 

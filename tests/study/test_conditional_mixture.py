@@ -1,5 +1,8 @@
 """Utility conditional_mixture: samples under a coalition's conditions, each drawn once."""
 
+import json
+
+import mlflow
 import pytest
 from micro import ledger_lines, micro_study, run_in
 
@@ -7,6 +10,8 @@ from credit_plugin.errors import InputError
 from credit_plugin.game.coalitions import from_bits, to_bits
 from credit_plugin.game.utilities import get_utility
 from credit_plugin.game.utilities.workbench import Workbench
+from credit_plugin.properties.suite import PropertySuite
+from credit_plugin.tracking.evaluation import evaluation_data
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +70,32 @@ def test_contributors_of_the_same_digits_are_worth_the_same(mixed, study):
 def test_a_model_without_conditions_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"^diffusion\.condition: .* needs a conditional model"):
         run_in(tmp_path, micro_study(CONDITIONAL[1]))
+
+
+def test_an_evaluation_measures_what_the_model_was_told(mixed, study, monkeypatch):
+    place, result = mixed
+    told = []
+    measure = PropertySuite.measure
+
+    def noting(suite, images, condition=None):
+        told.append(condition)
+        return measure(suite, images, condition)
+
+    monkeypatch.setattr(PropertySuite, "measure", noting)
+    mlflow.set_tracking_uri(f"sqlite:///{place / 'mlflow.db'}")
+    try:
+        uri = f"models:/{result.models['full']}"
+        with mlflow.start_run(experiment_id="0"):
+            found = mlflow.models.evaluate(
+                uri, evaluation_data(uri), model_type="credit", evaluators="credit"
+            )
+    finally:
+        mlflow.set_tracking_uri(None)
+    bench = Workbench(study, result.folders, "cpu")
+    assert told[0].tolist() == bench.drawn_conditions().tolist()
+    own = json.loads((result.folders.table / "full.json").read_text())["properties"]
+    for name, value in own.items():
+        assert found.metrics[f"property/{name}"] == pytest.approx(value, rel=1e-4)
 
 
 def test_the_check_against_retraining_compares_it_like_the_others(tmp_path):
