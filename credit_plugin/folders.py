@@ -34,12 +34,14 @@ class StudyFolders:
         study: The settings.
         digest: Digest of the contributor dataset.
         frozen: Digest of the frozen networks that the diffusion task builds on.
+        observed: Digest of the networks and code that properties rest on.
     """
 
     root: Path
     study: Study
     digest: str
     frozen: str = ""
+    observed: str = ""
 
     @property
     def base(self) -> Path:
@@ -113,7 +115,7 @@ class StudyFolders:
 
     @property
     def _measured(self) -> dict[str, object]:
-        return self.study.properties.identity()
+        return {**self.study.properties.identity(), "observed": self.observed}
 
     def _hash(self, *parts: object) -> str:
         return fingerprint(RESULTS_VERSION, self.digest, self.study.seed, *parts)

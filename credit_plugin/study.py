@@ -141,11 +141,17 @@ def open_study(study: Study, workdir: Path) -> tuple[ContributorDataset, StudyFo
         InputError: Lines that name the field and the mend.
     """
     from credit_plugin.diffusion.tasks import frozen_digest
+    from credit_plugin.properties.suite import suite_identity
 
     dataset = load_contributors(study.data, study.seed)
     check_study(study, dataset)
-    frozen = frozen_digest(study.diffusion)
-    return dataset, StudyFolders(workdir.resolve(), study, dataset.digest(), frozen)
+    return dataset, StudyFolders(
+        workdir.resolve(),
+        study,
+        dataset.digest(),
+        frozen_digest(study.diffusion),
+        suite_identity(study.properties),
+    )
 
 
 def check_study(study: Study, dataset: ContributorDataset) -> None:

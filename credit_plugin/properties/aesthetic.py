@@ -12,6 +12,7 @@ The head's layers are read off its weights: matrices that fit one behind the oth
 their names, with nothing between them, as in LAION's (dropout does nothing in use).
 """
 
+import hashlib
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -51,12 +52,18 @@ class Aesthetic:
     observer = "open_clip"
     options = AestheticOptions
 
+    def identity(self, settings: PropertySettings) -> str:
+        """Return the hash of the head's layers."""
+        options = options_of(settings, "aesthetic", AestheticOptions)
+        state = hashlib.sha256()
+        for name, array in sorted(_head(options).items()):
+            state.update(f"{name} {array.shape}\n".encode() + array.tobytes())
+        return state.hexdigest()
+
     def prepare(self, reference: ImageSet, settings: PropertySettings, seed: int) -> Statistics:
         """Return the layers of the head, and the percentile (negative for the mean)."""
         options = options_of(settings, "aesthetic", AestheticOptions)
-        if options.path is None:
-            raise InputError(f"{FIELD} is missing: name the file of the head ({SOURCE})")
-        layers = read_head(options.path)
+        layers = _head(options)
         size = reference.features.shape[1]
         if layers["weight_0"].shape[1] != size:
             raise InputError(
@@ -71,6 +78,12 @@ class Aesthetic:
         scores = rate(samples.features, statistics)
         percentile = float(statistics["percentile"])
         return float(scores.mean() if percentile < 0 else np.percentile(scores, percentile))
+
+
+def _head(options: AestheticOptions) -> dict[str, np.ndarray]:
+    if options.path is None:
+        raise InputError(f"{FIELD} is missing: name the file of the head ({SOURCE})")
+    return read_head(options.path)
 
 
 def rate(features: np.ndarray, layers: Statistics) -> np.ndarray:

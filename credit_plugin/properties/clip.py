@@ -50,7 +50,6 @@ class ClipNetwork:
         if problem:
             raise InputError(problem)
         self.model, self.device = model, device
-        self.identity = clip_identity(model, weights)
         self._network, self._transform = _load(model, weights, fields)
         self._network.to(device).eval()
 

@@ -1,8 +1,9 @@
 """Base of observers that embed images with a network which is not trained on the study.
 
 At most ``properties.reference_images`` real images are looked at, drawn with every class in
-proportion, once for each study. What a network is, is kept as a hash beside the references that it
-made: another one under the same name is refused before it measures anything.
+proportion, once for each study. The content of a network is part of what a study's measurements are
+addressed by, and is kept beside the references that it made: another one is refused before it is
+loaded.
 """
 
 import json
@@ -23,13 +24,7 @@ from credit_plugin.seeding import numpy_generator
 
 
 class Embedder(Protocol):
-    """A network on a device.
-
-    Attributes:
-        identity: Hash of its weights, or whatever names them for good.
-    """
-
-    identity: str
+    """A network on a device."""
 
     def features(self, images: np.ndarray, report: Report | None = None) -> np.ndarray:
         """Return float32 [N, d] of uint8 images [N, H, W, C].
@@ -49,6 +44,11 @@ class EmbeddingObserver(Observer):
 
     def __init__(self, network: Embedder) -> None:
         self.network = network
+
+    @classmethod
+    @abstractmethod
+    def identity(cls, settings: PropertySettings) -> str:
+        """Return the hash of the network's weights, or whatever names them for good."""
 
     @classmethod
     @abstractmethod
@@ -83,21 +83,20 @@ class EmbeddingObserver(Observer):
         generator = numpy_generator(seed, "", "reference images")
         order = stratified_order(class_labels(dataset), generator)
         images = np.asarray(dataset.images[order[: settings.reference_images]])
-        network = cls.open(settings, device)
-        (folder / f"{cls.name}.json").write_text(json.dumps({"network": network.identity}), "utf-8")
-        return Fitted(cls(network).describe(images, report), None)
+        known = {"network": cls.identity(settings)}
+        (folder / f"{cls.name}.json").write_text(json.dumps(known), "utf-8")
+        return Fitted(cls(cls.open(settings, device)).describe(images, report), None)
 
     @classmethod
     def load(cls, folder: Path, settings: PropertySettings, device: str) -> "EmbeddingObserver":
         """Return the network that made the references."""
-        network = cls.open(settings, device)
         known = json.loads((folder / f"{cls.name}.json").read_text("utf-8"))["network"]
-        if network.identity != known:
+        if cls.identity(settings) != known:
             raise InputError(
                 f"properties.observers.{cls.name}: the references in {folder} were made with "
-                "another network; remove the folder and run the study again"
+                "another network; name that one"
             )
-        return cls(network)
+        return cls(cls.open(settings, device))
 
     def describe(self, images: np.ndarray, report: Report | None = None) -> ImageSet:
         """Return images with features and no probabilities."""

@@ -3,15 +3,19 @@
 The function takes images, uint8 [N, H, W, C], and returns a number; it is imported where the study
 runs, in every worker, so it must be installed or lie in the folder that the study is started in.
 Higher is better unless the function has an attribute ``direction = -1``; ``unit`` is shown in
-tables. Range, bias and the number of samples it needs are what its author says.
+tables. Range, bias and the number of samples it needs are what its author says. A change of its
+module starts a new table of coalitions.
 
 Only names in a study file are imported. Names in artifacts are not: a model that is evaluated
 elsewhere is measured by its other properties.
 """
 
+import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 
@@ -26,13 +30,20 @@ class OwnFunction:
 
     Attributes:
         function: From images to a number.
+        module: Where it is.
         direction: +1 if higher is better, -1 if lower is.
         unit: What the number counts.
     """
 
     function: Callable[[np.ndarray], float]
+    module: str
     direction: int = 1
     unit: str = ""
+
+    def identity(self, settings: PropertySettings) -> str:
+        """Return the hash of the module's file: other code measures something else."""
+        file = getattr(sys.modules[self.module], "__file__", None)
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
 
     def prepare(self, reference: ImageSet, settings: PropertySettings, seed: int) -> Statistics:
         """Nothing is kept for the function."""
@@ -64,4 +75,4 @@ def own_function(name: str) -> OwnFunction:
         raise InputError(
             f"properties.names: {name!r} must be a function, with direction 1 or -1 if it has one"
         )
-    return OwnFunction(function, direction, str(getattr(function, "unit", "")))
+    return OwnFunction(function, module, direction, str(getattr(function, "unit", "")))

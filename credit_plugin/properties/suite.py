@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from credit_plugin.config import PropertySettings, Settings
+from credit_plugin.config import PropertySettings, Settings, fingerprint
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
 from credit_plugin.properties.observers import Observer, get_observer
@@ -100,6 +100,20 @@ def check_suite(settings: PropertySettings, prompts: bool = False) -> None:
         observer = get_observer(name)
         if name in observers_of(settings):
             observer.check(settings)
+
+
+def suite_identity(settings: PropertySettings) -> str:
+    """Return what identifies the content of all files and code that measurements rest on.
+
+    Settings alone do not tell it: they say where a network is, and that may change without what it
+    is, or the other way round. Empty if nothing comes from outside of the study and the package.
+    """
+    parts = {name: get_observer(name).identity(settings) for name in observers_of(settings)}
+    for name in settings.names:
+        identify = getattr(get_property(name), "identity", None)
+        parts[name] = identify(settings) if identify else ""
+    told = {name: identity for name, identity in parts.items() if identity}
+    return fingerprint(told) if told else ""
 
 
 def suite_effort(settings: PropertySettings, images: int) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """Observers of any network, and what looks through them: real classes, small and untrained."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -17,9 +18,10 @@ from transformers import (
     ViTImageProcessor,
 )
 
-from credit_plugin.config import ClassifierSettings, PropertySettings
+from credit_plugin.config import ClassifierSettings, PropertySettings, load_study
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
+from credit_plugin.folders import StudyFolders
 from credit_plugin.properties.aesthetic import rate, read_head
 from credit_plugin.properties.registry import get_property
 from credit_plugin.properties.suite import (
@@ -28,6 +30,7 @@ from credit_plugin.properties.suite import (
     observers_of,
     prepare_suite,
     suite_effort,
+    suite_identity,
 )
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), np.uint8)
@@ -142,28 +145,70 @@ def test_images_are_resized_and_features_normalised_on_demand(place):
     np.testing.assert_allclose(features, 3**-0.5, rtol=1e-4)
 
 
-def test_another_file_under_the_same_name_is_refused(place, tmp_path):
-    import shutil
+def torchscript(path, **options):
+    return PropertySettings(
+        observer="torchscript",
+        observers={"torchscript": {"path": str(path), **options}},
+        names=("diversity",),
+        headline="diversity",
+    )
 
+
+def test_the_content_of_a_network_identifies_measurements_and_its_place_does_not(place, tmp_path):
+    one, copy = torchscript(place / "pooled.pt"), torchscript(tmp_path / "copy.pt")
+    shutil.copy(place / "pooled.pt", tmp_path / "copy.pt")
+    assert (one.identity(), suite_identity(one)) == (copy.identity(), suite_identity(copy))
+    torch.jit.script(nn.Flatten()).save(tmp_path / "copy.pt")
+    assert suite_identity(one) != suite_identity(copy)
+    folders = [
+        StudyFolders(tmp_path, load_study("digits"), "", observed=suite_identity(s))
+        for s in (one, copy)
+    ]
+    assert folders[0].reference != folders[1].reference
+    assert folders[0].table != folders[1].table
+    assert suite_identity(PropertySettings()) == ""
+
+
+def test_what_else_measures_is_identified_too(place, tmp_path, monkeypatch):
+    through = {"observers": clip_settings(place), "names": ("aesthetic",), "headline": "aesthetic"}
+    heads = [
+        suite_identity(PropertySettings(options={"aesthetic": {"path": place / name}}, **through))
+        for name in ("linear.pth", "mlp.pth")
+    ]
+    assert heads[0] != heads[1]
+    models = [
+        PropertySettings(
+            observer="transformers",
+            observers={"transformers": {"source": str(place / name)}},
+            names=("diversity",),
+            headline="diversity",
+        )
+        for name in ("blip", "dino")
+    ]
+    assert suite_identity(models[0]) != suite_identity(models[1])
+    name = "python:our_properties:darkness"
+    codes = []
+    for factor in (1, 2):
+        write_module(
+            tmp_path, monkeypatch, f"def darkness(images):\n    return {factor} * images.mean()\n"
+        )
+        codes.append(suite_identity(PropertySettings(names=(name,), headline=name)))
+    assert codes[0] != codes[1]
+
+
+def test_another_network_is_refused_before_it_is_loaded(place, tmp_path, monkeypatch):
     path = tmp_path / "network.pt"
     shutil.copy(place / "pooled.pt", path)
-    options = {"torchscript": {"path": str(path)}}
-    chosen = PropertySettings(
-        observer="torchscript", observers=options, names=("diversity",), headline="diversity"
-    )
-    prepare_suite(chosen, DATASET, 0, tmp_path / "reference")
+    prepare_suite(torchscript(path), DATASET, 0, tmp_path / "reference")
     path.rename(tmp_path / "moved.pt")
-    moved = chosen.model_copy(
-        update={"observers": {"torchscript": {"path": tmp_path / "moved.pt"}}}
-    )
-    assert moved.identity() == chosen.identity()
-    load_suite(moved, tmp_path / "reference")
+    load_suite(torchscript(tmp_path / "moved.pt"), tmp_path / "reference")
     torch.jit.script(nn.Flatten()).save(path)
-    with pytest.raises(InputError, match="were made with another network"):
-        load_suite(chosen, tmp_path / "reference")
-    pinned = {"torchscript": {"path": str(path), "sha256": "0" * 64}}
-    with pytest.raises(InputError, match="and is not loaded"):
-        check_suite(chosen.model_copy(update={"observers": pinned}))
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.jit, "load", lambda *_, **__: pytest.fail("it was loaded"))
+        with pytest.raises(InputError, match="were made with another network"):
+            load_suite(torchscript(path), tmp_path / "reference")
+        with pytest.raises(InputError, match="and is not loaded"):
+            check_suite(torchscript(path, sha256="0" * 64))
 
 
 @pytest.mark.parametrize("pooling", ["pooler", "cls", "mean"])

@@ -65,6 +65,17 @@ class Observer(ABC):
         return
 
     @classmethod
+    def identity(cls, settings: PropertySettings) -> str:
+        """Return what identifies the content of a network that the settings name.
+
+        The base has none: what it looks through is made from the study, or is always the same.
+
+        Raises:
+            InputError: If the network is missing, with the mend.
+        """
+        return ""
+
+    @classmethod
     @abstractmethod
     def effort(cls, settings: PropertySettings, images: int) -> tuple[int, str]:
         """Return how many units of work ``fit`` reports for so many images, and their name."""

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from credit_plugin.config import PropertySettings, Settings
 from credit_plugin.errors import InputError
-from credit_plugin.properties.clip import ClipNetwork, clip_problem
+from credit_plugin.properties.clip import ClipNetwork, clip_identity, clip_problem
 from credit_plugin.properties.embedding import EmbeddingObserver
 from credit_plugin.properties.observers import Report, observer_options, register_observer
 from credit_plugin.properties.registry import ImageSet
@@ -44,6 +44,12 @@ class OpenClipObserver(EmbeddingObserver):
         problem = clip_problem(*cls._chosen(settings))
         if problem:
             raise InputError(problem)
+
+    @classmethod
+    def identity(cls, settings: PropertySettings) -> str:
+        """Return the hash of a file of weights, or the name of those that have one."""
+        model, weights, _ = cls._chosen(settings)
+        return clip_identity(model, weights)
 
     @classmethod
     def open(cls, settings: PropertySettings, device: str) -> ClipNetwork:

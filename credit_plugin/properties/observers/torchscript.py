@@ -51,16 +51,7 @@ class TorchScriptNetwork:
 
     def __init__(self, options: TorchScriptOptions, device: str) -> None:
         self.options, self.device = options, device
-        try:
-            content = options.path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{FIELD}.path: {options.path}: {error.strerror}") from None
-        self.identity = hashlib.sha256(content).hexdigest()
-        if options.sha256 not in (None, self.identity):
-            raise InputError(
-                f"{FIELD}.path: {options.path} hashes to {self.identity[:12]}... and not to "
-                f"{str(options.sha256)[:12]}..., and is not loaded"
-            )
+        content = _content(options)
         try:
             with warnings.catch_warnings():
                 # PyTorch recommends another format; published files have this one
@@ -96,7 +87,28 @@ class TorchScriptObserver(EmbeddingObserver):
     name = "torchscript"
 
     @classmethod
+    def identity(cls, settings: PropertySettings) -> str:
+        """Return the SHA-256 of the file."""
+        options = observer_options(settings, cls.name, TorchScriptOptions)
+        return hashlib.sha256(_content(options)).hexdigest()
+
+    @classmethod
     def open(cls, settings: PropertySettings, device: str) -> Embedder:
         """Return the network."""
         options = observer_options(settings, cls.name, TorchScriptOptions)
         return TorchScriptNetwork(options, device)
+
+
+def _content(options: TorchScriptOptions) -> bytes:
+    """Return the bytes of the file, if they are those that the settings expect."""
+    try:
+        content = options.path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{FIELD}.path: {options.path}: {error.strerror}") from None
+    found = hashlib.sha256(content).hexdigest()
+    if options.sha256 not in (None, found):
+        raise InputError(
+            f"{FIELD}.path: {options.path} hashes to {found[:12]}... and not to "
+            f"{str(options.sha256)[:12]}..., and is not loaded"
+        )
+    return content

@@ -9,6 +9,7 @@ The paper's demographic diversity is ``{source: Salesforce/blip-vqa-base, model:
 BlipForQuestionAnswering, part: vision_model}``.
 """
 
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -50,11 +51,10 @@ class TransformersNetwork:
 
     def __init__(self, options: TransformersOptions, device: str) -> None:
         self.options, self.device = options, device
-        folder = locate(options.source, f"{FIELD}.source", options.revision)
+        folder = _located(options)
         kind: Any = getattr(transformers, options.model, None)
         if not hasattr(kind, "from_pretrained"):
             raise InputError(f"{FIELD}.model: transformers has no model class {options.model!r}")
-        self.identity = digest_of(folder)
         try:
             self._processor: Any = transformers.AutoImageProcessor.from_pretrained(folder)
             model = kind.from_pretrained(folder, use_safetensors=True)
@@ -93,7 +93,16 @@ class TransformersObserver(EmbeddingObserver):
     name = "transformers"
 
     @classmethod
+    def identity(cls, settings: PropertySettings) -> str:
+        """Return the digest of the model's files."""
+        return digest_of(_located(observer_options(settings, cls.name, TransformersOptions)))
+
+    @classmethod
     def open(cls, settings: PropertySettings, device: str) -> Embedder:
         """Return the model."""
         options = observer_options(settings, cls.name, TransformersOptions)
         return TransformersNetwork(options, device)
+
+
+def _located(options: TransformersOptions) -> Path:
+    return locate(options.source, f"{FIELD}.source", options.revision)
