@@ -61,11 +61,13 @@ class StudyFolders:
     @property
     def parts(self) -> Path:
         """Frozen networks of the task, and images as they see them."""
-        flips = any(run.flip for run in self.study.trainings)
         diffusion = self.study.diffusion.identity()
         kept = ("task", "autoencoder", "base", "condition", "prompt")
         made_from = [diffusion[key] for key in kept]
-        return self.base / f"parts-{self._hash(*made_from, self.frozen, flips)}"
+        return (
+            self.base
+            / f"parts-{self._hash(*made_from, self.frozen, self.study.diffusion.training.flip)}"
+        )
 
     @property
     def full(self) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from credit_plugin.config import Study
+from credit_plugin.diffusion.tasks import parts_effort
 from credit_plugin.errors import StudyFailedError
 from credit_plugin.execution.engine import Engine, Job, RunnerFactory
 from credit_plugin.folders import StudyFolders
@@ -44,10 +45,8 @@ class Stages:
             n_images: Of all contributors.
         """
         if self.folders.frozen and not self.folders.parts.exists():
-            flips = any(run.flip for run in self.study.trainings)
-            base = self.study.diffusion.base
-            steps = base.recipe.training.steps if base and base.recipe else 0
-            self._run("frozen parts", {"job": "parts"}, n_images * (1 + flips) + steps, "steps")
+            effort = parts_effort(self.study.diffusion, n_images)
+            self._run("frozen parts", {"job": "parts"}, effort, "images and steps")
 
     def reference(self, n_images: int) -> None:
         """Make what properties are measured by.

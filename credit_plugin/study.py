@@ -145,13 +145,13 @@ def open_study(study: Study, workdir: Path) -> tuple[ContributorDataset, StudyFo
 
     dataset = load_contributors(study.data, study.seed)
     check_study(study, dataset)
-    return dataset, StudyFolders(
-        workdir.resolve(),
-        study,
-        dataset.digest(),
-        frozen_digest(study.diffusion),
-        suite_identity(study.properties),
-    )
+    frozen, observed = frozen_digest(study.diffusion), suite_identity(study.properties)
+    if frozen and study.flips and not study.diffusion.training.flip:
+        raise InputError(
+            "diffusion.training.flip: other trainings flip images, and mirror images are encoded "
+            "for this one; flip here too, or nowhere"
+        )
+    return dataset, StudyFolders(workdir.resolve(), study, dataset.digest(), frozen, observed)
 
 
 def check_study(study: Study, dataset: ContributorDataset) -> None:

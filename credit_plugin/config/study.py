@@ -44,6 +44,11 @@ class Study(Settings):
     compensation: CompensationSettings = CompensationSettings()
 
     @property
+    def flips(self) -> bool:
+        """Whether any training sees mirrored images."""
+        return any(run.flip for run in self.trainings)
+
+    @property
     def trainings(self) -> tuple[TrainingSettings, ...]:
         """All runs of gradient descent that the study may make."""
         return self.diffusion.training, self.pruning.finetuning, self.game.finetuning

@@ -1,9 +1,9 @@
 """The frozen pipeline under adapters: where it is, and its parts, loaded once in a process."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,7 @@ from diffusers import DDPMScheduler, DiffusionPipeline
 
 from credit_plugin.config import BaseSettings, LoraSettings
 from credit_plugin.diffusion.adapters import SharedNetwork
-from credit_plugin.diffusion.autoencoders import Autoencoder
-from credit_plugin.diffusion.autoencoders.diffusers_models import DiffusersAutoencoder
+from credit_plugin.diffusion.autoencoders import Autoencoder, load_autoencoder
 from credit_plugin.diffusion.families import Family, family_of
 from credit_plugin.diffusion.flow import FlowMatching, is_flow
 from credit_plugin.diffusion.process import ForwardProcess, VariancePreserving
@@ -25,28 +24,71 @@ from credit_plugin.frozen import download_failure
 FIELD = "diffusion.base.source"
 
 
-@dataclass(frozen=True)
 class BaseModel:
     """What training and sampling need of a pipeline; prompts are encoded before.
 
-    Attributes:
+    Weights are read when they are first asked for: a study is checked on the settings alone.
+
+    Args:
         family: How the denoiser is called.
-        network: The denoiser with a place for adapters.
         config: Of the denoiser.
-        autoencoder: Between images and latents; None if the pipeline has none of its own.
         scheduler: With which the pipeline was trained.
+        folder: Of the pipeline; None for one that is not made yet.
+        precision: Of the denoiser's weights.
+        lora: Of the adapters.
     """
 
-    family: Family
-    network: SharedNetwork
-    config: dict[str, Any]
-    autoencoder: Autoencoder | None
-    scheduler: Any
+    def __init__(
+        self,
+        family: Family,
+        config: Mapping[str, Any],
+        scheduler: Any,
+        folder: Path | None,
+        precision: str,
+        lora: LoraSettings,
+    ) -> None:
+        self.family, self.config, self.scheduler = family, config, scheduler
+        self.folder, self.precision, self.lora = folder, precision, lora
+
+    @cached_property
+    def network(self) -> SharedNetwork:
+        """The denoiser with a place for adapters."""
+        assert self.folder is not None  # nothing is trained before the base is made
+        place, dtype = self.folder / self.family.component, getattr(torch, self.precision)
+        with _readable(self.folder):
+            denoiser = self._kind.from_pretrained(place, torch_dtype=dtype, use_safetensors=True)
+        return SharedNetwork(denoiser, self.lora, self.family.component)
+
+    def check_targets(self) -> None:
+        """Put adapters into a denoiser without weights.
+
+        Raises:
+            InputError: If no layer fits ``diffusion.lora.targets``.
+        """
+        with torch.device("meta"):
+            denoiser = self._kind.from_config(dict(self.config))
+            SharedNetwork(denoiser, self.lora, self.family.component)
+
+    @property
+    def _kind(self) -> Any:
+        return getattr(diffusers, self.config["_class_name"])
+
+    @cached_property
+    def autoencoder(self) -> Autoencoder | None:
+        """The pipeline's own, in full precision: half overflows in some. None if it has none."""
+        vae = None if self.folder is None else self.folder / "vae"
+        return load_autoencoder(vae, FIELD) if vae and vae.is_dir() else None
 
     @property
     def channels(self) -> int:
         """Channels of the latents that the denoiser sees."""
         return int(self.config["in_channels"]) // self.family.packed
+
+    @property
+    def taken_together(self) -> int:
+        """Latent positions, in height and in width, that the denoiser takes together at most."""
+        blocks = self.config.get("block_out_channels")
+        return 2 ** (len(blocks) - 1) if blocks else self.family.patch
 
     def process(self, side: int) -> ForwardProcess:
         """Return the forward process for latents of a height and width."""
@@ -74,7 +116,7 @@ def locate_base(base: BaseSettings | None) -> Path:
 
 @lru_cache(maxsize=1)
 def load_base(folder: Path, precision: str, lora: LoraSettings) -> BaseModel:
-    """Return the parts of the pipeline in a folder; a process loads them once.
+    """Return the pipeline in a folder; a process reads it once.
 
     Args:
         folder: Of the pipeline.
@@ -85,43 +127,41 @@ def load_base(folder: Path, precision: str, lora: LoraSettings) -> BaseModel:
         InputError: If the pipeline is of a family that is not known, or damaged.
     """
     family = family_of(folder, FIELD)
-    dtype = getattr(torch, precision)
-    left_out = dict.fromkeys(family.encoders)
-    pipeline = _load(folder, family, torch_dtype=dtype, **left_out)
-    return as_base(pipeline, family, lora)
-
-
-def as_base(pipeline: Any, family: Family, lora: LoraSettings) -> BaseModel:
-    """Return the parts of a pipeline, whose denoiser gets a place for adapters."""
-    denoiser = getattr(pipeline, family.component)
-    config = dict(denoiser.config)
-    return BaseModel(
-        family,
-        SharedNetwork(denoiser, lora, family.component),
-        config,
-        # half precision overflows in some
-        DiffusersAutoencoder(pipeline.vae.float()) if pipeline.vae else None,
-        pipeline.scheduler,
-    )
+    with _readable(folder):
+        config = json.loads((folder / family.component / "config.json").read_text("utf-8"))
+        kind = getattr(diffusers, _declared(folder)["scheduler"][1])
+        scheduler = kind.from_pretrained(folder / "scheduler")
+    return BaseModel(family, config, scheduler, folder, precision, lora)
 
 
 def load_encoders(folder: Path, family: Family) -> Any:
-    """Return the pipeline with its text encoders, without denoiser and autoencoder."""
-    return _load(folder, family, vae=None, **{family.component: None})
+    """Return the pipeline with its text encoders, without denoiser and autoencoder.
 
-
-def _load(folder: Path, family: Family, **given: Any) -> Any:
-    declared = DiffusionPipeline.load_config(folder)
+    Raises:
+        InputError: If it is damaged.
+    """
+    declared = _declared(folder)
     kind = getattr(diffusers, declared["_class_name"])
-    given = {n: value for n, value in given.items() if n in declared or n == "torch_dtype"}
     # what a pipeline was saved without must be left out in so many words
-    given |= {name: None for name, part in declared.items() if part == [None, None]}
+    absent = {name for name, part in declared.items() if part == [None, None]}
+    left_out = dict.fromkeys((absent | {"vae", family.component}) & set(declared))
+    with _readable(folder):
+        return kind.from_pretrained(folder, use_safetensors=True, local_files_only=True, **left_out)
+
+
+def _declared(folder: Path) -> dict[str, Any]:
+    """Return what the pipeline says of its components."""
+    declared: dict[str, Any] = DiffusionPipeline.load_config(folder)
+    return declared
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Turn whatever libraries say of a damaged folder into one line, without their own bars."""
     try:
         with _no_bars():
-            return kind.from_pretrained(
-                folder, use_safetensors=True, local_files_only=True, **given
-            )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+            yield
+    except (OSError, ValueError, KeyError, RuntimeError, AttributeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"{FIELD}: {folder} cannot be loaded: {reason}") from None
 

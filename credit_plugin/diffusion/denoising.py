@@ -39,6 +39,47 @@ class DenoisingTask(ABC):
     ) -> None:
         self.settings, self.domain, self.parts = settings, domain, parts
 
+    @classmethod
+    def frozen_digest(cls, settings: DiffusionSettings) -> str:
+        """Return nothing: the base builds on no frozen networks."""
+        return ""
+
+    @classmethod
+    def effort(cls, settings: DiffusionSettings, images: int) -> int:
+        """Return how much :meth:`prepare` reports: nothing."""
+        return 0
+
+    def prepare(
+        self,
+        images: np.ndarray,
+        mirrored: bool,
+        folder: Path,
+        report: Callable[[int, int], None],
+        device: str,
+    ) -> None:
+        """Prepare nothing: encoding is as fast as reading."""
+        return
+
+    def write_parts(self, folder: Path) -> None:
+        """Write nothing: the weights are all there is."""
+        return
+
+    def study_examples(
+        self, images: np.ndarray, condition: np.ndarray | None, mirrored: bool
+    ) -> Examples:
+        """Return all images of the study, encoded now."""
+        return self.encode(images, condition, mirrored)
+
+    @abstractmethod
+    def encode(
+        self, images: np.ndarray, condition: np.ndarray | None = None, mirrored: bool = False
+    ) -> Examples:
+        """Turn uint8 images [N, H, W, C] into training examples."""
+
+    @abstractmethod
+    def mirror(self, examples: Examples) -> Tensor:
+        """Return ``clean`` of the mirrored images."""
+
     @property
     @abstractmethod
     def shape(self) -> tuple[int, int, int]:

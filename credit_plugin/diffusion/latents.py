@@ -9,6 +9,7 @@ unit variance.
 
 import json
 import shutil
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from credit_plugin.config import AutoencoderSettings
+from credit_plugin.config import AutoencoderSettings, DiffusionSettings
 from credit_plugin.diffusion.autoencoders import Autoencoder, load_autoencoder
+from credit_plugin.diffusion.denoising import DenoisingTask
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.errors import InputError
 from credit_plugin.frozen import locate
@@ -86,15 +88,27 @@ class LatentSpace:
         return Examples(clean, None if condition is None else torch.from_numpy(condition), mirrored)
 
     def encode(
-        self, images: np.ndarray, condition: np.ndarray | None = None, mirrored: bool = False
+        self,
+        images: np.ndarray,
+        condition: np.ndarray | None = None,
+        mirrored: bool = False,
+        report: Report = lambda done, total: None,
     ) -> Examples:
-        """Return float32 [N, c, h, w] of uint8 images [N, H, W, C]."""
+        """Return float32 [N, c, h, w] of uint8 images [N, H, W, C].
+
+        Args:
+            images: To encode.
+            condition: What each is of, int64 [N].
+            mirrored: Whether to encode the mirror images too.
+            report: Called with (images done, images in all).
+        """
         passes = [images, images[:, :, ::-1]] if mirrored else [images]
-        device = str(self.autoencoder.device)
-        clean, *flipped = (
-            self._scaled(torch.cat([part.cpu() for _, part in self._encoded(those, device)]))
-            for those in passes
-        )
+        device, total, parts = str(self.autoencoder.device), len(images) * len(passes), []
+        for those in passes:
+            for _, part in self._encoded(those, device):
+                parts.append(part.cpu())
+                report(sum(map(len, parts)), total)
+        clean, *flipped = self._scaled(torch.cat(parts)).split(len(images))
         given = None if condition is None else torch.from_numpy(condition)
         return Examples(clean, given, flipped[0] if flipped else None)
 
@@ -155,6 +169,46 @@ class LatentSpace:
         return mean, deviation
 
 
+class LatentSpaceTask(DenoisingTask):
+    """Base of tasks whose examples are latents, computed once for a study."""
+
+    @property
+    @abstractmethod
+    def latents(self) -> LatentSpace:
+        """Between images and latents."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Latent channels, and height and width of latents."""
+        return self.latents.shape(self.domain.image_size)
+
+    @classmethod
+    def effort(cls, settings: DiffusionSettings, images: int) -> int:
+        """Return the images to encode."""
+        return images * (1 + settings.training.flip)
+
+    def study_examples(
+        self, images: np.ndarray, condition: np.ndarray | None, mirrored: bool
+    ) -> Examples:
+        """Return all images of the study as they were prepared."""
+        return self.latents.prepared(condition)
+
+    def encode(
+        self, images: np.ndarray, condition: np.ndarray | None = None, mirrored: bool = False
+    ) -> Examples:
+        """Return float32 [N, c, h, w]."""
+        return self.latents.encode(images, condition, mirrored)
+
+    def mirror(self, examples: Examples) -> Tensor:
+        """Return the latents of the mirrored images, which are no mirrored latents."""
+        assert examples.mirrored is not None  # studies that flip prepare them
+        return examples.mirrored
+
+    def decode(self, examples: Tensor) -> np.ndarray:
+        """Return uint8 [n, H, W, C]."""
+        return self.latents.decode(examples)
+
+
 def locate_autoencoder(options: AutoencoderSettings | None) -> Path:
     """Return the folder of the autoencoder that settings name, downloaded if need be.
 
@@ -178,7 +232,6 @@ def open_latents(options: AutoencoderSettings | None, parts: Path | None) -> Lat
     """
     kept = parts / AUTOENCODER if parts else None
     folder = kept if kept and kept.is_dir() else locate_autoencoder(options)
-    if options is None:
-        raise InputError(f"{FIELD} is missing; the task needs an autoencoder")
+    assert options is not None  # or there is none to copy or to locate
     autoencoder = load_autoencoder(folder, FIELD)
     return LatentSpace(autoencoder, options.scaling, options.batch_size, parts)

@@ -13,25 +13,20 @@ The history is a list of (layer, indices of the components that stayed).
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from credit_plugin.diffusion.adapters import Adapted
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.pruning import History
+from credit_plugin.diffusion.training import Objective
 
 BATCHES, BATCH_SIZE = 16, 8
 
 
-class _Task(Protocol):
-    def loss(self, model: Adapted, batch: Examples, generator: torch.Generator) -> Tensor: ...
-
-
 def prune_ranks(
-    task: _Task, model: Adapted, method: str, ratio: float, examples: Examples, seed: int
+    task: Objective, model: Adapted, method: str, ratio: float, examples: Examples, seed: int
 ) -> History:
     """Prune adapters in place and return what stayed.
 
@@ -75,14 +70,18 @@ def choose_components(scores: np.ndarray, costs: np.ndarray, ratio: float) -> np
     return chosen
 
 
-def _magnitude(task: _Task, model: Adapted, examples: Examples, seed: int) -> dict[str, np.ndarray]:
+def _magnitude(
+    task: Objective, model: Adapted, examples: Examples, seed: int
+) -> dict[str, np.ndarray]:
     return {
         name: (down.norm(dim=1) * up.norm(dim=0)).double().cpu().numpy()
         for name, down, up in model.components()
     }
 
 
-def _taylor(task: _Task, model: Adapted, examples: Examples, seed: int) -> dict[str, np.ndarray]:
+def _taylor(
+    task: Objective, model: Adapted, examples: Examples, seed: int
+) -> dict[str, np.ndarray]:
     device = next(model.parameters()).device
     generator, examples = torch.Generator(device).manual_seed(seed), examples.to(device)
     for _ in range(BATCHES):
@@ -96,12 +95,14 @@ def _taylor(task: _Task, model: Adapted, examples: Examples, seed: int) -> dict[
     return found
 
 
-def _random(task: _Task, model: Adapted, examples: Examples, seed: int) -> dict[str, np.ndarray]:
+def _random(
+    task: Objective, model: Adapted, examples: Examples, seed: int
+) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(seed)
     return {name: generator.random(len(down)) for name, down, _ in model.components()}
 
 
-_IMPORTANCES: dict[str, Callable[[_Task, Adapted, Examples, int], dict[str, np.ndarray]]] = {
+_IMPORTANCES: dict[str, Callable[[Objective, Adapted, Examples, int], dict[str, np.ndarray]]] = {
     "magnitude": _magnitude,
     "random": _random,
     "taylor": _taylor,

@@ -72,7 +72,13 @@ def make_pipeline(
         texts, padding="max_length", max_length=TOKENS, truncation=True, return_tensors="pt"
     ).input_ids
     model = _TextToImage(pipeline.unet, pipeline.text_encoder, tokens).to(device)
-    examples = latents.encode(np.asarray(dataset.images), condition, recipe.training.flip)
+    steps = recipe.training.steps
+    examples = latents.encode(
+        np.asarray(dataset.images),
+        condition,
+        recipe.training.flip,
+        lambda *_: report(0, steps),  # a sign of life: encoding takes minutes
+    )
     seed = derive_seed(recipe.seed, "base model", "training")
     Trainer(_Denoising(recipe), model, recipe.training, seed).run(examples, report, checkpoint)
     pipeline.save_pretrained(folder, safe_serialization=True)
@@ -86,53 +92,63 @@ def untrained_pipeline(recipe: RecipeSettings, shape: tuple[int, int, int]) -> A
         recipe: Network and text encoder.
         shape: Channels, height and width of latents.
     """
-    network = recipe.network
-    width = network.attention_head_dim or network.block_out_channels[-1]
+    tokenizer = _tokenizer()
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=recipe.text_width,
+        intermediate_size=4 * recipe.text_width,
+        num_hidden_layers=recipe.text_layers,
+        num_attention_heads=HEADS,
+        max_position_embeddings=TOKENS,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "base model", "weights"))
-        unet = UNet2DConditionModel(
-            sample_size=shape[-1],
-            in_channels=shape[0],
-            out_channels=shape[0],
-            block_out_channels=network.block_out_channels,
-            layers_per_block=network.layers_per_block,
-            down_block_types=[
-                "CrossAttnDownBlock2D" if attends else "DownBlock2D"
-                for attends in network.attention
-            ],
-            up_block_types=[
-                "CrossAttnUpBlock2D" if attends else "UpBlock2D"
-                for attends in network.attention[::-1]
-            ],
-            # diffusers calls the number of heads their dimension here
-            attention_head_dim=[max(1, c // width) for c in network.block_out_channels],
-            norm_num_groups=network.norm_num_groups,
-            cross_attention_dim=recipe.text_width,
-        )
-        tokenizer = _tokenizer()
-        config = CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=recipe.text_width,
-            intermediate_size=4 * recipe.text_width,
-            num_hidden_layers=recipe.text_layers,
-            num_attention_heads=HEADS,
-            max_position_embeddings=TOKENS,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
+        unet = UNet2DConditionModel.from_config(denoiser_config(recipe, shape))
         text_encoder = CLIPTextModel(config)
-    process = VariancePreserving.from_settings(recipe.noise, bounded=False)
     return StableDiffusionPipeline(
         vae=None,
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=DDIMScheduler.from_config(process.scheduler.config),
+        scheduler=recipe_scheduler(recipe),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
+
+
+def denoiser_config(recipe: RecipeSettings, shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Return the config of the denoiser, as diffusers writes it, for latents of a shape."""
+    network = recipe.network
+    width = network.attention_head_dim or network.block_out_channels[-1]
+    down = ["CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in network.attention]
+    up = ["CrossAttnUpBlock2D" if attends else "UpBlock2D" for attends in network.attention[::-1]]
+    return {
+        "_class_name": UNet2DConditionModel.__name__,
+        "sample_size": shape[-1],
+        "in_channels": shape[0],
+        "out_channels": shape[0],
+        "block_out_channels": network.block_out_channels,
+        "layers_per_block": network.layers_per_block,
+        "down_block_types": down,
+        "up_block_types": up,
+        # diffusers calls the number of heads their dimension here
+        "attention_head_dim": [max(1, c // width) for c in network.block_out_channels],
+        "norm_num_groups": network.norm_num_groups,
+        "cross_attention_dim": recipe.text_width,
+    }
+
+
+def recipe_scheduler(recipe: RecipeSettings) -> Any:
+    """Return the scheduler that the pipeline is saved with."""
+    return DDIMScheduler.from_config(_process(recipe).scheduler.config)
+
+
+def _process(recipe: RecipeSettings) -> VariancePreserving:
+    return VariancePreserving.from_settings(recipe.noise, bounded=False)
 
 
 class _TextToImage(nn.Module):
@@ -161,7 +177,7 @@ class _Denoising:
     """The objective: predict what the process wants from noisy latents and a text."""
 
     def __init__(self, recipe: RecipeSettings) -> None:
-        self.process = VariancePreserving.from_settings(recipe.noise, bounded=False)
+        self.process = _process(recipe)
 
     def mirror(self, examples: Examples) -> Tensor:
         assert examples.mirrored is not None  # encoded if the recipe flips

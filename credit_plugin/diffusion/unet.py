@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import UNet2DModel
 from diffusers.models.downsampling import Downsample2D
@@ -47,30 +46,6 @@ class UNetTask(DenoisingTask):
         super().__init__(settings, domain, parts)
         self._check_size()
 
-    @classmethod
-    def frozen_digest(cls, settings: DiffusionSettings) -> str:
-        """Return nothing: the base has no frozen networks."""
-        return ""
-
-    def prepare(
-        self,
-        images: np.ndarray,
-        mirrored: bool,
-        folder: Path,
-        report: Callable[[int, int], None],
-        device: str,
-    ) -> None:
-        """Prepare nothing: encoding is as fast as reading."""
-        return
-
-    def prepared(self, condition: np.ndarray | None) -> Examples:
-        """Nothing was prepared."""
-        raise NotImplementedError
-
-    def write_parts(self, folder: Path) -> None:
-        """Write nothing: the weights are all there is."""
-        return
-
     def save_weights(self, model: nn.Module, folder: Path) -> None:
         """Write them to ``unet`` as diffusers does; a full model is one that it can load."""
         target = folder / UNET
@@ -94,16 +69,6 @@ class UNetTask(DenoisingTask):
     @abstractmethod
     def pixels(self) -> int:
         """Pixels of an image, in height and in width, at one position of an example."""
-
-    @abstractmethod
-    def encode(
-        self, images: np.ndarray, condition: np.ndarray | None = None, mirrored: bool = False
-    ) -> Examples:
-        """Turn uint8 images [N, H, W, C] into training examples."""
-
-    @abstractmethod
-    def mirror(self, examples: Examples) -> Tensor:
-        """Return ``clean`` of the mirrored images."""
 
     @cached_property
     def process(self) -> VariancePreserving:

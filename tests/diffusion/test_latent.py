@@ -46,6 +46,10 @@ def prepared(diffusion, folder, mirrored=True):
     return create_task(diffusion, DOMAIN, folder), told
 
 
+def examples_of(task, condition=None):
+    return task.study_examples(IMAGES, condition, True)
+
+
 @pytest.fixture(params=AUTOENCODERS)
 def source(request, tmp_path):
     AUTOENCODERS[request.param](tmp_path / "autoencoder")
@@ -54,7 +58,7 @@ def source(request, tmp_path):
 
 def test_every_format_encodes_and_decodes(source, tmp_path):
     task, told = prepared(latent(source, batch_size=8), tmp_path / "parts")
-    examples = task.prepared(None)
+    examples = examples_of(task)
     side = 16 // task.latents.autoencoder.factor
     assert examples.clean.shape == (20, task.latents.autoencoder.channels, side, side)
     assert task.decode(examples.clean).shape == IMAGES.shape
@@ -63,7 +67,10 @@ def test_every_format_encodes_and_decodes(source, tmp_path):
 
 def test_prepared_latents_are_those_of_encoding(source, tmp_path):
     task, _ = prepared(latent(source), tmp_path / "parts")
-    known, anew = task.prepared(np.arange(20)), task.encode(IMAGES, np.arange(20), mirrored=True)
+    known, anew = (
+        examples_of(task, np.arange(20)),
+        task.encode(IMAGES, np.arange(20), mirrored=True),
+    )
     for one, two in zip(known._parts, anew._parts, strict=True):
         torch.testing.assert_close(one, two)
     flipped = task.encode(IMAGES[:, :, ::-1])
@@ -72,7 +79,7 @@ def test_prepared_latents_are_those_of_encoding(source, tmp_path):
 
 def test_measured_latents_have_no_mean_and_unit_variance(source, tmp_path):
     task, _ = prepared(latent(source), tmp_path / "parts")
-    clean = task.prepared(None).clean
+    clean = examples_of(task).clean
     none, one = torch.zeros(clean.shape[1]), torch.ones(clean.shape[1])
     torch.testing.assert_close(clean.mean((0, 2, 3)), none, atol=1e-4, rtol=0)
     torch.testing.assert_close(clean.std((0, 2, 3), correction=0), one)
@@ -86,7 +93,7 @@ def test_the_scale_of_the_config_is_that_of_diffusers(tmp_path):
     with torch.no_grad():
         expected = model.encode(pixels).latent_dist.mean * model.config.scaling_factor
         decoded = model.decode(expected / model.config.scaling_factor).sample
-    torch.testing.assert_close(task.prepared(None).clean, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(examples_of(task).clean, expected, atol=1e-5, rtol=1e-4)
     shown = ((decoded.clamp(-1, 1) + 1) * 127.5).round().permute(0, 2, 3, 1).numpy()
     assert np.abs(task.decode(expected) - shown).max() <= 1
 
@@ -94,8 +101,8 @@ def test_the_scale_of_the_config_is_that_of_diffusers(tmp_path):
 def test_a_model_carries_its_autoencoder(source, tmp_path):
     task, _ = prepared(latent(source), tmp_path / "parts")
     model = task.build(1)
-    Trainer(task, model, settings(steps=4, warmup_steps=0, flip=True), 1).run(task.prepared(None))
-    history = task.prune(model, "magnitude", 0.5, task.prepared(None), seed=0)
+    Trainer(task, model, settings(steps=4, warmup_steps=0, flip=True), 1).run(examples_of(task))
+    history = task.prune(model, "magnitude", 0.5, examples_of(task), seed=0)
     loaded = LoadedModel(task, model.eval(), SAMPLING, history)
     images = loaded.sample(5, seed=2)
     save_model_folder(loaded, tmp_path / "model")

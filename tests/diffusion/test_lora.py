@@ -64,7 +64,7 @@ def prepared(folder):
 def trained(task, steps=40):
     model = task.build(1)
     plan = settings(steps=steps, warmup_steps=0, learning_rate=1e-2, flip=True, batch_size=4)
-    result = Trainer(task, model, plan, 1).run(task.prepared(CONDITION))
+    result = Trainer(task, model, plan, 1).run(task.study_examples(IMAGES, CONDITION, True))
     return model.eval(), result
 
 
@@ -104,7 +104,7 @@ def stable(tmp_path_factory):
 def outputs(task, model):
     """Return what a model predicts for a few noised examples."""
     generator = torch.Generator().manual_seed(3)
-    batch = task.prepared(CONDITION)[:4]
+    batch = task.study_examples(IMAGES, CONDITION, True)[:4]
     noise = torch.randn(batch.clean.shape, generator=generator)
     levels = torch.linspace(0, task.total_levels - 1, 4).long()
     with torch.no_grad():
@@ -163,7 +163,7 @@ def test_copies_share_the_base_and_nothing_else(model):
 @pytest.mark.parametrize("method", ["magnitude", "taylor", "random"])
 def test_a_pruned_adapter_is_the_masked_full_one(task, model, method):
     pruned, masked = copy.deepcopy(model), copy.deepcopy(model)
-    history = task.prune(pruned, method, 0.5, task.prepared(CONDITION), seed=0)
+    history = task.prune(pruned, method, 0.5, task.study_examples(IMAGES, CONDITION, True), seed=0)
     with torch.no_grad():
         for up, (_, kept) in zip(masked.up, history, strict=True):
             gone = [i for i in range(4) if i not in kept]
@@ -176,7 +176,9 @@ def test_a_pruned_adapter_is_the_masked_full_one(task, model, method):
 
 def test_pruned_adapters_are_the_same_after_saving(tmp_path, task, model, family):
     pruned = copy.deepcopy(model)
-    history = task.prune(pruned, "magnitude", 0.6, task.prepared(CONDITION), seed=0)
+    history = task.prune(
+        pruned, "magnitude", 0.6, task.study_examples(IMAGES, CONDITION, True), seed=0
+    )
     loaded = LoadedModel(task, pruned, sampling(family), history, shares=(6, 6))
     save_model_folder(loaded, tmp_path / "model")
     again = load_model_folder(tmp_path / "model")
@@ -193,7 +195,9 @@ def test_diffusers_and_peft_load_a_saved_adapter(tmp_path, stable, share):
     task, model, folder = stable
     saved, history = copy.deepcopy(model), []
     if share:
-        history = task.prune(saved, "magnitude", share, task.prepared(CONDITION), seed=0)
+        history = task.prune(
+            saved, "magnitude", share, task.study_examples(IMAGES, CONDITION, True), seed=0
+        )
     save_model_folder(LoadedModel(task, saved, sampling("sd"), history), tmp_path / "model")
     noisy = torch.randn(2, *task.latents.shape(16), generator=torch.Generator().manual_seed(0))
     texts = task._prompts_on(torch.device("cpu"))["encoder_hidden_states"][:2]
@@ -217,7 +221,7 @@ def test_diffusers_and_peft_load_a_saved_adapter(tmp_path, stable, share):
 
 def test_gradients_of_single_images_are_those_of_autograd(stable):
     task, model, _ = stable
-    examples = task.prepared(CONDITION)[:3]
+    examples = task.study_examples(IMAGES, CONDITION, True)[:3]
     levels = torch.tensor([100, 800])
     clean = examples.clean[:, None].expand(-1, 2, -1, -1, -1)
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))

@@ -8,6 +8,7 @@ import mlflow
 import pytest
 from micro import micro_study, run_in
 
+from credit_plugin.errors import InputError
 from credit_plugin.game.utilities.workbench import Workbench
 from credit_plugin.tracking.flavors import diffusion
 
@@ -17,7 +18,7 @@ from small_autoencoders import write_taesd
 pytestmark = pytest.mark.slow
 
 
-def latent_study(source):
+def latent_study(source, *overrides):
     return micro_study(
         "data={source: designers, image_size: 32}",
         "diffusion.task=latent",
@@ -25,6 +26,7 @@ def latent_study(source):
         "diffusion.network={block_out_channels: [8, 8], norm_num_groups: 4, patch_size: 1}",
         "diffusion.training.flip=true",
         "game.budget=20",
+        *overrides,
     )
 
 
@@ -65,3 +67,37 @@ def test_the_same_autoencoder_elsewhere_goes_on_with_the_table(result, place):
     again = run_in(place, latent_study(place / "copy"))
     assert again.folders.table == result.folders.table
     assert list(again.headline.values) == list(result.headline.values)
+
+
+def test_flips_that_nothing_was_encoded_for_are_refused(place, tmp_path):
+    study = latent_study(
+        place / "tiny", "diffusion.training.flip=false", "game.finetuning.flip=true"
+    )
+    with pytest.raises(InputError, match=r"^diffusion\.training\.flip: other trainings flip"):
+        run_in(tmp_path, study)
+
+
+def test_a_check_finds_the_latents_of_the_study(result, place):
+    checked = run_in(
+        place,
+        latent_study(
+            place / "tiny",
+            "fidelity.alphas=[0.5]",
+            "fidelity.coalitions=4",
+            "fidelity.removals=[0.4]",
+            "fidelity.removal_seeds=1",
+            "fidelity.random_orders=1",
+            "fidelity.resamples=100",
+            "fidelity.curves=[]",
+            "fidelity.methods=[gradient_similarity, journey_trak]",
+            "fidelity.proxies=[]",
+            "fidelity.images_each=2",
+            "fidelity.generated=4",
+            "fidelity.timesteps=1",
+            "fidelity.projection=16",
+        ),
+        fidelity=True,
+    )
+    assert checked.folders.table == result.folders.table
+    assert len(list(result.folders.base.glob("parts-*"))) == 1
+    assert checked.fidelity.skipped == {}

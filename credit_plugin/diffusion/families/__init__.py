@@ -26,14 +26,12 @@ class Family(ABC):
     Attributes:
         pipelines: Classes of diffusers that belong to it.
         component: Name of the denoiser.
-        encoders: Names of the components that only prompts need.
         patch: Latent positions, in height and in width, of one position that attends.
         packed: Input channels of the denoiser for one channel of latents.
     """
 
     pipelines: ClassVar[tuple[str, ...]]
     component: ClassVar[str] = "unet"
-    encoders: ClassVar[tuple[str, ...]]
     patch: ClassVar[int] = 1
     packed: ClassVar[int] = 1
 

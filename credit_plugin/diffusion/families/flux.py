@@ -23,14 +23,6 @@ class Flux(Family):
 
     pipelines = ("FluxPipeline",)
     component = "transformer"
-    encoders = (
-        "text_encoder",
-        "text_encoder_2",
-        "tokenizer",
-        "tokenizer_2",
-        "feature_extractor",
-        "image_encoder",
-    )
     patch = 2
     packed = 4
 

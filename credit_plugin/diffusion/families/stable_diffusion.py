@@ -13,7 +13,6 @@ class StableDiffusion(Family):
     """Texts are the hidden states of a CLIP text encoder."""
 
     pipelines = ("StableDiffusionPipeline",)
-    encoders = ("text_encoder", "tokenizer", "safety_checker", "feature_extractor", "image_encoder")
 
     def encode(
         self,

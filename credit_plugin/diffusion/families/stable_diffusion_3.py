@@ -14,16 +14,6 @@ class StableDiffusion3(Family):
 
     pipelines = ("StableDiffusion3Pipeline",)
     component = "transformer"
-    encoders = (
-        "text_encoder",
-        "text_encoder_2",
-        "text_encoder_3",
-        "tokenizer",
-        "tokenizer_2",
-        "tokenizer_3",
-        "feature_extractor",
-        "image_encoder",
-    )
     patch = 2
 
     def encode(

@@ -18,14 +18,6 @@ class StableDiffusionXL(Family):
     """Texts are hidden states of two encoders, and the pooled state of the second."""
 
     pipelines = ("StableDiffusionXLPipeline",)
-    encoders = (
-        "text_encoder",
-        "text_encoder_2",
-        "tokenizer",
-        "tokenizer_2",
-        "feature_extractor",
-        "image_encoder",
-    )
 
     def encode(
         self,

@@ -47,6 +47,10 @@ class DiffusionTask(Protocol):
             InputError: If a network is missing, with the mend.
         """
 
+    @classmethod
+    def effort(cls, settings: DiffusionSettings, images: int) -> int:
+        """Return how much :meth:`prepare` reports in all for so many images."""
+
     def prepare(
         self,
         images: np.ndarray,
@@ -61,12 +65,20 @@ class DiffusionTask(Protocol):
             images: uint8 [N, H, W, C], all of the study's.
             mirrored: Whether trainings flip images.
             folder: Receives the files.
-            report: Called with (images done, images in all).
+            report: Called with (work done, work in all).
             device: Where frozen networks run.
         """
 
-    def prepared(self, condition: np.ndarray | None) -> Examples:
-        """Return all images of the study as :meth:`prepare` left them."""
+    def study_examples(
+        self, images: np.ndarray, condition: np.ndarray | None, mirrored: bool
+    ) -> Examples:
+        """Return all images of the study, encoded now or as :meth:`prepare` left them.
+
+        Args:
+            images: uint8 [N, H, W, C], all of the study's.
+            condition: int64 [N], what each image is of.
+            mirrored: Whether trainings flip images.
+        """
 
     def write_parts(self, folder: Path) -> None:
         """Write to a model's folder what :func:`create_task` needs to find there."""
@@ -177,6 +189,11 @@ def frozen_digest(settings: DiffusionSettings) -> str:
         InputError: If no such task is registered, or a network is missing.
     """
     return TASKS.get(settings.task, "diffusion.task").frozen_digest(settings)
+
+
+def parts_effort(settings: DiffusionSettings, images: int) -> int:
+    """Return how much work it is to prepare a task's parts, in images and steps."""
+    return TASKS.get(settings.task, "diffusion.task").effort(settings, images)
 
 
 def create_task(

@@ -11,15 +11,14 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
 from credit_plugin.config import DiffusionSettings
 from credit_plugin.diffusion.domain import ImageDomain
-from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.latents import (
     AUTOENCODER,
     FIELD,
     LatentSpace,
+    LatentSpaceTask,
     locate_autoencoder,
     open_latents,
 )
@@ -30,7 +29,7 @@ from credit_plugin.frozen import digest_of
 
 
 @register_task("latent")
-class LatentTask(UNetTask):
+class LatentTask(LatentSpaceTask, UNetTask):
     """Diffusion of the latents of images of one size.
 
     Args:
@@ -65,11 +64,6 @@ class LatentTask(UNetTask):
         """Pixels of one latent position."""
         return self.latents.autoencoder.factor
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Latent channels, and height and width of latents."""
-        return self.latents.shape(self.domain.image_size)
-
     @cached_property
     def latents(self) -> LatentSpace:
         """Between images and latents, with the autoencoder that all tasks of a process share."""
@@ -87,25 +81,6 @@ class LatentTask(UNetTask):
         self.latents.prepare(images, mirrored, folder, report, device)
         self.latents.autoencoder.save(folder / AUTOENCODER)
 
-    def prepared(self, condition: np.ndarray | None) -> Examples:
-        """Return all images of the study as :meth:`prepare` left them."""
-        return self.latents.prepared(condition)
-
     def write_parts(self, folder: Path) -> None:
         """Copy autoencoder and scale into the folder of a model."""
         self.latents.copy_to(folder, autoencoder=True)
-
-    def encode(
-        self, images: np.ndarray, condition: np.ndarray | None = None, mirrored: bool = False
-    ) -> Examples:
-        """Return float32 [N, c, h, w]."""
-        return self.latents.encode(images, condition, mirrored)
-
-    def mirror(self, examples: Examples) -> Tensor:
-        """Return the latents of the mirrored images, which are no mirrored latents."""
-        assert examples.mirrored is not None  # studies that flip prepare them
-        return examples.mirrored
-
-    def decode(self, examples: Tensor) -> np.ndarray:
-        """Return uint8 [n, H, W, C]."""
-        return self.latents.decode(examples)

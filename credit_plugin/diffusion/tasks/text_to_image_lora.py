@@ -31,12 +31,10 @@ from credit_plugin.diffusion.adapters import Adapted, load_adapter, save_adapter
 from credit_plugin.diffusion.base_model import (
     FIELD,
     BaseModel,
-    as_base,
     load_base,
     load_encoders,
     locate_base,
 )
-from credit_plugin.diffusion.denoising import DenoisingTask
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.families import Inputs
@@ -44,23 +42,29 @@ from credit_plugin.diffusion.families.stable_diffusion import StableDiffusion
 from credit_plugin.diffusion.latents import (
     AUTOENCODER,
     LatentSpace,
+    LatentSpaceTask,
     locate_autoencoder,
     open_latents,
 )
 from credit_plugin.diffusion.process import ForwardProcess, Predict
 from credit_plugin.diffusion.pruning import History
 from credit_plugin.diffusion.rank_pruning import prune_ranks
-from credit_plugin.diffusion.recipe import make_pipeline, recipe_digest, untrained_pipeline
+from credit_plugin.diffusion.recipe import (
+    denoiser_config,
+    make_pipeline,
+    recipe_digest,
+    recipe_scheduler,
+)
 from credit_plugin.diffusion.tasks import register_task
 from credit_plugin.errors import InputError
 from credit_plugin.frozen import digest_of
 
 PROMPTS, BASE = "prompts.safetensors", "base"
-DECODED_AT_ONCE = 8
+DECODED_AT_ONCE, PROMPTS_AT_ONCE = 8, 64
 
 
 @register_task("text_to_image_lora")
-class TextToImageLoraTask(DenoisingTask):
+class TextToImageLoraTask(LatentSpaceTask):
     """Adapters of a pipeline, for images of one size.
 
     Args:
@@ -88,6 +92,8 @@ class TextToImageLoraTask(DenoisingTask):
             raise InputError(f"{FIELD} is missing; task text_to_image_lora needs a base model")
         self._base = settings.base
         self._check_images()
+        if parts is None:  # a study that is being checked
+            self.base.check_targets()
 
     @classmethod
     def frozen_digest(cls, settings: DiffusionSettings) -> str:
@@ -98,6 +104,12 @@ class TextToImageLoraTask(DenoisingTask):
             return base
         return fingerprint(base, digest_of(locate_autoencoder(settings.autoencoder)))
 
+    @classmethod
+    def effort(cls, settings: DiffusionSettings, images: int) -> int:
+        """Return the images to encode, and the steps of a recipe."""
+        recipe = settings.base.recipe if settings.base else None
+        return super().effort(settings, images) + (recipe.training.steps if recipe else 0)
+
     @cached_property
     def base(self) -> BaseModel:
         """The frozen pipeline, shared by all tasks of this process."""
@@ -105,8 +117,9 @@ class TextToImageLoraTask(DenoisingTask):
         made = self.parts / BASE if self.parts else None
         if made and made.is_dir():
             return load_base(made, precision, lora)
-        if recipe is not None:  # not trained yet: what can be checked, can be checked on it
-            return as_base(untrained_pipeline(recipe, self.shape), StableDiffusion(), lora)
+        if recipe is not None:  # not made yet: what can be checked, is checked on its description
+            config, scheduler = denoiser_config(recipe, self.shape), recipe_scheduler(recipe)
+            return BaseModel(StableDiffusion(), config, scheduler, None, precision, lora)
         return load_base(locate_base(self._base), precision, lora)
 
     @cached_property
@@ -138,36 +151,39 @@ class TextToImageLoraTask(DenoisingTask):
 
         With a recipe, the base is trained first and written there too.
         """
-        self.latents.prepare(images, mirrored, folder, report, device)
+        done, recipe = len(images) * (1 + mirrored), self._base.recipe
+        total = done + (recipe.training.steps if recipe else 0)
+        self.latents.prepare(
+            images, mirrored, folder, lambda image, _: report(image, total), device
+        )
         if self._own_autoencoder:
             self.latents.autoencoder.save(folder / AUTOENCODER)
-        recipe = self._base.recipe
         if recipe is not None:
-            done = len(images) * (1 + mirrored)
             make_pipeline(
                 recipe,
                 open_latents(self.settings.autoencoder, folder),
                 folder / BASE,
                 folder.with_name(f"{folder.name}.checkpoint"),
-                lambda step, steps: report(done + step, done + steps),
+                lambda step, _: report(done + step, total),
                 device,
             )
-        self._encode_prompts(folder, device)
+        self._encode_prompts(folder, device, lambda: report(total, total))
 
-    def _encode_prompts(self, folder: Path, device: str) -> None:
+    def _encode_prompts(self, folder: Path, device: str, alive: Callable[[], None]) -> None:
         made = folder / BASE
         source = made if made.is_dir() else locate_base(self._base)
         pipeline = load_encoders(source, self.base.family)
         pipeline.to(device)
         texts = [*self.domain.conditions, ""]  # the last one is what guidance leads away from
         size, config = self.domain.image_size, self.base.config
-        with torch.inference_mode():
-            encoded = self.base.family.encode(pipeline, texts, size, config, device)
-        save_file({name: rows.contiguous() for name, rows in encoded.items()}, folder / PROMPTS)
-
-    def prepared(self, condition: np.ndarray | None) -> Examples:
-        """Return all images of the study as :meth:`prepare` left them."""
-        return self.latents.prepared(condition)
+        encoded: list[dict[str, Tensor]] = []
+        for start in range(0, len(texts), PROMPTS_AT_ONCE):
+            some = texts[start : start + PROMPTS_AT_ONCE]
+            with torch.inference_mode():
+                encoded.append(self.base.family.encode(pipeline, some, size, config, device))
+            alive()
+        tables = {name: torch.cat([part[name] for part in encoded]) for name in encoded[0]}
+        save_file(tables, folder / PROMPTS)
 
     def write_parts(self, folder: Path) -> None:
         """Copy what nobody else has into the folder of a model: prompts, scale, a made base."""
@@ -200,17 +216,6 @@ class TextToImageLoraTask(DenoisingTask):
         model = self.base.network.untrained(seed)
         model.keep(dict(history))
         return model
-
-    def encode(
-        self, images: np.ndarray, condition: np.ndarray | None = None, mirrored: bool = False
-    ) -> Examples:
-        """Return float32 [N, c, h, w]."""
-        return self.latents.encode(images, condition, mirrored)
-
-    def mirror(self, examples: Examples) -> Tensor:
-        """Return the latents of the mirrored images."""
-        assert examples.mirrored is not None  # studies that flip prepare them
-        return examples.mirrored
 
     def guided(self, model: nn.Module, condition: Tensor | None, guidance: float) -> Predict:
         """Return a function that calls the denoiser with classifier-free guidance."""
@@ -249,7 +254,7 @@ class TextToImageLoraTask(DenoisingTask):
     def _check_images(self) -> None:
         autoencoder = self.latents.autoencoder
         size, channels = self.domain.image_size, autoencoder.image_channels
-        unit = autoencoder.factor * self._halvings
+        unit = autoencoder.factor * self.base.taken_together
         if self.domain.channels != channels:
             raise InputError(
                 f"{FIELD}: the base model is for images of {channels} channels, and those of the "
@@ -269,21 +274,6 @@ class TextToImageLoraTask(DenoisingTask):
     def _own_autoencoder(self) -> bool:
         """Whether the autoencoder is named beside the pipeline."""
         return self.settings.autoencoder is not None or self._base.recipe is not None
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of latents."""
-        return self.latents.shape(self.domain.image_size)
-
-    def decode(self, examples: Tensor) -> np.ndarray:
-        """Return uint8 [n, H, W, C]."""
-        return self.latents.decode(examples)
-
-    @property
-    def _halvings(self) -> int:
-        """Latent positions, in height and in width, that the denoiser takes together at most."""
-        blocks = self.base.config.get("block_out_channels")
-        return 2 ** (len(blocks) - 1) if blocks else self.base.family.patch
 
 
 def _adapted(model: nn.Module) -> Adapted:

@@ -64,21 +64,14 @@ class Workbench:
     @cached_property
     def all_examples(self) -> Examples:
         """Every image as a training example, on the device."""
-        if self.folders.frozen:
-            return self.task.prepared(self.condition).to(self.device)
-        images = np.asarray(self.dataset.images)
-        return self.task.encode(images, self.condition, self.flips).to(self.device)
+        images, flips = np.asarray(self.dataset.images), self.study.flips
+        return self.task.study_examples(images, self.condition, flips).to(self.device)
 
     @property
     def prompts(self) -> tuple[str, ...]:
         """Texts that the model is told; empty unless it is told texts."""
         prompted = self.study.diffusion.condition == "prompt"
         return self.task.domain.conditions if prompted else ()
-
-    @property
-    def flips(self) -> bool:
-        """Whether any training sees mirrored images."""
-        return any(run.flip for run in self.study.trainings)
 
     @property
     def condition(self) -> np.ndarray | None:

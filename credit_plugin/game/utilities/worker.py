@@ -52,7 +52,9 @@ def _parts(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     clock = Stopwatch()
-    bench.task.prepare(bench.dataset.images, bench.flips, partial, report, bench.device)
+    bench.task.prepare(
+        bench.dataset.images, bench.study.diffusion.training.flip, partial, report, bench.device
+    )
     partial.replace(folder)
     clock.lap("encoding")
     return {"costs": clock.seconds}
