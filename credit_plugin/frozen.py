@@ -11,8 +11,13 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING
 
 from credit_plugin.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SUFFIXES = (".safetensors", ".pth", ".json", ".txt", ".model")
 """Files of weights, settings and tokenizers; nothing else of a source is read."""
@@ -47,6 +52,34 @@ def digest_of(folder: Path) -> str:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         state.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
     return state.hexdigest()
+
+
+def read_tensors(path: Path) -> "dict[str, Tensor]":
+    """Return the tensors of a file that a study file names: safetensors, or a published .pth.
+
+    A .pth is read by PyTorch's restricted reader, which makes tensors and runs nothing. What this
+    package writes and reads back, models and references, is never one.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it holds anything else than named tensors.
+    """
+    import torch  # settings are read without it
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError):
+        found = None
+    named = isinstance(found, dict) and all(
+        isinstance(name, str) and torch.is_tensor(value) for name, value in found.items()
+    )
+    if not named:
+        raise ValueError(f"{path.name} is no file of tensors")
+    return dict(found)
 
 
 @contextmanager

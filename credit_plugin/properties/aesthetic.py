@@ -13,10 +13,8 @@ their names, with nothing between them, as in LAION's (dropout does nothing in u
 """
 
 import hashlib
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Literal
 
 import numpy as np
@@ -24,6 +22,7 @@ from pydantic import Field
 
 from credit_plugin.config import PropertySettings, Settings
 from credit_plugin.errors import InputError
+from credit_plugin.frozen import read_tensors
 from credit_plugin.properties.registry import (
     ImageSet,
     Statistics,
@@ -121,20 +120,11 @@ def _place(name: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in name.split("."))
 
 
-def _read(path: Path) -> Mapping[str, np.ndarray]:
-    import torch  # reading a study's settings needs none of it
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
+def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        found = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
-        return {str(name): tensor.double().numpy() for name, tensor in found.items()}
+        return {name: tensor.double().numpy() for name, tensor in read_tensors(path).items()}
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise InputError(f"{FIELD}: {path}: {reason} ({SOURCE})") from None
-    except (SafetensorError, UnpicklingError, RuntimeError, AttributeError, ValueError, EOFError):
+    except ValueError:
         raise InputError(f"{FIELD}: {path} is no file of tensors ({SOURCE})") from None

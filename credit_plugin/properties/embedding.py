@@ -18,8 +18,8 @@ from credit_plugin.config import PropertySettings
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
 from credit_plugin.properties.observers import Fitted, Observer, Report, class_labels
-from credit_plugin.properties.observers.inception.stratified import stratified_order
 from credit_plugin.properties.registry import ImageSet
+from credit_plugin.properties.stratified import stratified_order
 from credit_plugin.seeding import numpy_generator
 
 
@@ -80,9 +80,7 @@ class EmbeddingObserver(Observer):
         device: str = "cpu",
     ) -> Fitted:
         """Embed real images, and remember with what."""
-        generator = numpy_generator(seed, "", "reference images")
-        order = stratified_order(class_labels(dataset), generator)
-        images = np.asarray(dataset.images[order[: settings.reference_images]])
+        images = np.asarray(dataset.images[reference_rows(dataset, settings, seed)])
         known = {"network": cls.identity(settings)}
         (folder / f"{cls.name}.json").write_text(json.dumps(known), "utf-8")
         return Fitted(cls(cls.open(settings, device)).describe(images, report), None)
@@ -101,6 +99,14 @@ class EmbeddingObserver(Observer):
     def describe(self, images: np.ndarray, report: Report | None = None) -> ImageSet:
         """Return images with features and no probabilities."""
         return ImageSet(images, self.network.features(images, report), np.empty((0, 0), np.float32))
+
+
+def reference_rows(
+    dataset: ContributorDataset, settings: PropertySettings, seed: int
+) -> np.ndarray:
+    """Return the real images to look at, int64 [m]; beginnings have all classes in proportion."""
+    generator = numpy_generator(seed, "", "reference images")
+    return stratified_order(class_labels(dataset), generator)[: settings.reference_images]
 
 
 def in_batches(

@@ -19,7 +19,7 @@ import numpy as np
 from credit_plugin.config import PropertySettings, Settings, fingerprint
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
-from credit_plugin.properties.observers import Observer, get_observer
+from credit_plugin.properties.observers import Observer, TextObserver, get_observer
 from credit_plugin.properties.registry import Statistics, get_property, options_of
 
 FACTS = "reference.json"
@@ -156,9 +156,10 @@ def prepare_suite(
         fitted = kind.fit(dataset, settings, seed, partial, _shifted(report, done, total), device)
         done += kind.effort(settings, dataset.n_images)[0]
         reference = fitted.reference
-        if kind.texts and prompts:
-            texts = kind.load(partial, settings, device).read(prompts)
-            reference = replace(reference, texts=texts)
+        if prompts and issubclass(kind, TextObserver):
+            reader = kind.load(partial, settings, device)
+            assert isinstance(reader, TextObserver)  # its own kind
+            reference = replace(reference, texts=reader.read(prompts))
         for of in settings.names:
             if observer_of(settings, of) == name:
                 statistics = get_property(of).prepare(reference, settings, seed)
@@ -191,7 +192,7 @@ def _check_property(settings: PropertySettings, name: str, prompts: bool) -> Non
             f"properties.names: {name} needs class probabilities, which observer {observer.name} "
             "does not give; use classifier or inception"
         )
-    if needs == "texts" and not (observer.texts and prompts):
+    if needs == "texts" and not (issubclass(observer, TextObserver) and prompts):
         raise InputError(
             f"properties.names: {name} compares images with prompts: it needs diffusion.condition "
             "prompt, and observer open_clip"

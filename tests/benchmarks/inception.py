@@ -23,7 +23,7 @@ from credit_plugin.properties.observers.inception.network import (
     find_network,
     prepare_images,
 )
-from credit_plugin.properties.observers.inception.stratified import stratified_order
+from credit_plugin.properties.stratified import stratified_order
 from credit_plugin.seeding import numpy_generator
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)

@@ -192,7 +192,10 @@ def test_arrays_that_do_not_fit_are_named(archive, changes, message):
         ({"title": "{alphabet"}, "data.options.title"),
         ({"names": {"colour": "alphabet_names"}}, "data.options.names.colour: no option uses"),
         ({"keep": {"alphabet": ["Runes"]}}, "has no value 'Runes'; it has Tagalog, Greek, Latin"),
-        ({"keep": {"drawer": ["1"]}}, "array 'drawer' has no value '1'; it has 1, 2"),
+        (
+            {"keep": {"drawer": ["1"]}},
+            "data.options.keep.drawer: 'drawer' has no value '1'; it has 1, 2",
+        ),
         ({"keep": {"alphabet": []}}, "data.options.keep: no image is left"),
         ({"keep": {"style": ["a"]}}, "data.options.keep: "),
     ],

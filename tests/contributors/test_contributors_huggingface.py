@@ -79,6 +79,12 @@ def test_classes_are_kept_by_name_in_the_order_asked_for(folder):
     assert (by_class.images == PIXELS[[0, 1, 3, 4]]).all()
 
 
+def test_classes_are_in_the_order_of_the_dataset(tmp_path):
+    renamed = datasets.ClassLabel(names=["zebra", "ant", "moose"])
+    rows().cast_column("label", renamed).save_to_disk(tmp_path / "animals")
+    assert load(tmp_path / "animals", contributor="label").contributors == ("zebra", "ant", "moose")
+
+
 def test_each_contributor_gives_its_first_images(folder):
     loaded = load(folder, each=1, captions=None)
     assert loaded.counts.tolist() == [1, 1, 1]
@@ -91,9 +97,12 @@ def test_each_contributor_gives_its_first_images(folder):
         ({"image": "photo"}, r"^data\.options\.image: there is no column 'photo'; there is img"),
         ({"contributor": "who"}, r"^data\.options\.contributor: there is no column 'who'"),
         ({"image": "title"}, r"^data\.options\.image: column 'title' holds no pictures"),
-        ({"keep": {"label": ["cow"]}}, r"^data\.options\.keep\.label: no row has the value 'cow'"),
+        (
+            {"keep": {"label": ["cow"]}},
+            r"^data\.options\.keep\.label: 'label' has no value 'cow'; it has cat, dog, elk$",
+        ),
         ({"keep": {"title": ["number 0"], "artist": ["ann"]}}, "no image is left"),
-        ({"contributor": "img"}, "holds more than text and whole numbers"),
+        ({"contributor": "img"}, "must hold text, whole numbers or classes alone"),
     ],
 )
 def test_what_does_not_fit_is_named_in_one_line(folder, options, message):

@@ -32,7 +32,7 @@ from credit_plugin.properties.observers.inception.network import (
     find_network,
     prepare_images,
 )
-from credit_plugin.properties.observers.inception.stratified import stratified_order
+from credit_plugin.properties.stratified import stratified_order
 from credit_plugin.properties.suite import check_suite, load_suite, prepare_suite, suite_effort
 
 

@@ -27,7 +27,6 @@ Archives are opened without unpickling: an array of Python objects is refused.
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +34,12 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from credit_plugin.config import DataSettings, Settings
+from credit_plugin.contributors.columns import OPTIONS, Column, kept_rows, some_of
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.contributors.options import parse_options
 from credit_plugin.contributors.resizing import resize_images
 from credit_plugin.contributors.sources import register_source
 from credit_plugin.errors import InputError
-
-OPTIONS = "data.options"
 
 
 class ArchiveOptions(Settings):
@@ -77,19 +75,6 @@ class ArchiveOptions(Settings):
         return (value,) if isinstance(value, str) else value
 
 
-@dataclass(frozen=True)
-class Column:
-    """An array of integers or text, by its distinct values.
-
-    Attributes:
-        codes: int64 [N], index into ``shown``.
-        shown: What each code is shown as; text, or integers that have no name.
-    """
-
-    codes: np.ndarray
-    shown: tuple[str | int, ...]
-
-
 @register_source("archive")
 def load_archive(data: DataSettings, seed: int) -> ContributorDataset:
     """Return the labelled images of the archive ``data.path``; the seed is not used.
@@ -113,7 +98,7 @@ def load_archive(data: DataSettings, seed: int) -> ContributorDataset:
         name: _as_column(name, field, arrays, options.names.get(name), len(images))
         for name, field in _columns(options).items()
     }
-    rows = _kept_rows(columns, options.keep, len(images))
+    rows = kept_rows(columns, options.keep, len(images))
     owner, contributors = _contributors(columns, options, rows)
     labels = None
     if options.labels is not None:
@@ -174,7 +159,7 @@ def _read(path: Path, wanted: Mapping[str, str]) -> dict[str, np.ndarray]:
 
 def _array(archive: Any, name: str, field: str, path: Path) -> np.ndarray:
     if name not in archive.files:
-        raise InputError(f"{field}: {path} has no array {name!r}; it has {_some(archive.files)}")
+        raise InputError(f"{field}: {path} has no array {name!r}; it has {some_of(archive.files)}")
     try:
         array = archive[name]
     except ValueError:
@@ -227,8 +212,7 @@ def _as_column(
             f"text [{count}], one entry for each image"
         )
     if names is None:
-        distinct, codes = np.unique(array, return_inverse=True)
-        return Column(codes.astype(np.int64), tuple(distinct.tolist()))
+        return Column.of(array)
     texts = arrays[names]
     if texts.ndim != 1 or texts.dtype.kind != "U" or array.dtype.kind == "U":
         raise InputError(
@@ -241,26 +225,6 @@ def _as_column(
             f"{names!r} names 0 to {len(texts) - 1}"
         )
     return Column(array.astype(np.int64), tuple(texts.tolist()))
-
-
-def _kept_rows(
-    columns: Mapping[str, Column], keep: Mapping[str, tuple[str | int, ...]], count: int
-) -> np.ndarray:
-    """Return the images that all of ``keep`` selects, ascending."""
-    kept = np.ones(count, np.bool_)
-    for name, values in keep.items():
-        shown = columns[name].shown
-        for value in values:
-            if value not in shown:
-                raise InputError(
-                    f"{OPTIONS}.keep.{name}: array {name!r} has no value {value!r}; it has "
-                    f"{_some(shown)}"
-                )
-        chosen = [code for code, value in enumerate(shown) if value in values]
-        kept &= np.isin(columns[name].codes, chosen)
-    if not kept.any():
-        raise InputError(f"{OPTIONS}.keep: no image is left; keep more values")
-    return np.flatnonzero(kept)
 
 
 def _contributors(
@@ -289,9 +253,3 @@ def _contributors(
         )
     # NumPy 2.0 alone gives the inverse of rows a second axis
     return owner.reshape(-1).astype(np.int64), tuple(names)
-
-
-def _some(values: Any) -> str:
-    shown = [str(value) for value in values]
-    more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
-    return ", ".join(shown[:8]) + more

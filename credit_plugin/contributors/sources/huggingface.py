@@ -21,6 +21,7 @@ import numpy as np
 from pydantic import Field
 
 from credit_plugin.config import DataSettings, Settings
+from credit_plugin.contributors.columns import OPTIONS, Column, kept_rows, some_of
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.contributors.options import parse_options
 from credit_plugin.contributors.pictures import PictureError, open_picture
@@ -28,7 +29,6 @@ from credit_plugin.contributors.sources import register_source
 from credit_plugin.contributors.sources.imagefolder import ImageFolderOptions, prepare
 from credit_plugin.errors import InputError
 
-OPTIONS = "data.options"
 SAVED = ("dataset_info.json", "dataset_dict.json")
 INSTALL = "pip install 'credit_plugin[hub]'"
 
@@ -70,16 +70,19 @@ def load_huggingface(data: DataSettings, seed: int) -> ContributorDataset:
         raise InputError("data.path is missing; name a dataset of the hub or a folder")
     rows = _load(str(data.path), options)
     columns = {name: _column(rows, name, field) for name, field in _columns(options).items()}
-    kept = _kept(columns, options.keep, len(rows))
-    owner, contributors = _numbered(columns[options.contributor][kept], options, "contributor")
+    kept = kept_rows(columns, options.keep, len(rows))
+    by = options.contributor
+    owner, contributors = _numbered(columns[by], kept, options.keep.get(by, ()))
     if options.each is not None:
         first = _first_of_each(owner, options.each)
         kept, owner = kept[first], owner[first]
     labels = captions = None
     if options.labels is not None:
-        labels = _numbered(columns[options.labels][kept], options, "labels")[0]
+        listed = options.keep.get(options.labels, ())
+        labels = _numbered(columns[options.labels], kept, listed)[0]
     if options.captions is not None:
-        captions = tuple(str(text) for text in columns[options.captions][kept])
+        column = columns[options.captions]
+        captions = tuple(str(column.shown[code]) for code in column.codes[kept])
     count = len(contributors)
     return ContributorDataset(
         name=data.path.name,
@@ -135,53 +138,34 @@ def _columns(options: HuggingFaceOptions) -> dict[str, str]:
     return fields
 
 
-def _column(rows: Any, name: str, field: str) -> np.ndarray:
-    """Return a column as objects, text or integers [N]; classes by their names."""
+def _column(rows: Any, name: str, field: str) -> Column:
+    """Return a column of text, integers, or classes by their names."""
     if name not in rows.features:
-        raise InputError(
-            f"{field}: there is no column {name!r}; there is {', '.join(rows.features)}"
-        )
-    values = rows[name]
-    names = getattr(rows.features[name], "names", None)
+        raise InputError(f"{field}: there is no column {name!r}; there is {some_of(rows.features)}")
+    values, names = list(rows[name]), getattr(rows.features[name], "names", None)
+    kinds = {type(value) for value in values}
+    if kinds not in ({str}, {int}):
+        raise InputError(f"{field}: column {name!r} must hold text, whole numbers or classes alone")
     if names:
-        values = [None if value is None else names[value] for value in values]
-    if not all(isinstance(value, str | int) for value in values):
-        raise InputError(f"{field}: column {name!r} holds more than text and whole numbers")
-    column = np.empty(len(values), object)
-    column[:] = list(values)
-    return column
-
-
-def _kept(
-    columns: Mapping[str, np.ndarray], keep: Mapping[str, Sequence[str | int]], count: int
-) -> np.ndarray:
-    """Return the rows that all of ``keep`` selects, ascending."""
-    kept = np.ones(count, np.bool_)
-    for name, values in keep.items():
-        there = set(columns[name])
-        for value in values:
-            if value not in there:
-                some = ", ".join(str(v) for v in sorted(there, key=str)[:8])
-                raise InputError(
-                    f"{OPTIONS}.keep.{name}: no row has the value {value!r}; there is {some}"
-                )
-        kept &= np.array([value in values for value in columns[name]], np.bool_)
-    if not kept.any():
-        raise InputError(f"{OPTIONS}.keep: no image is left; keep more values")
-    return np.flatnonzero(kept)
+        return Column(np.array(values, np.int64), tuple(names))
+    return Column.of(np.array(values))
 
 
 def _numbered(
-    values: np.ndarray, options: HuggingFaceOptions, option: str
+    column: Column, rows: np.ndarray, listed: Sequence[str | int]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the position of each value among the distinct ones, int64, and these as text."""
-    listed = options.keep.get(getattr(options, option), ())
-    there = set(values)
-    order = [v for v in listed if v in there] or sorted(
-        there, key=lambda v: (isinstance(v, str), v)
-    )
-    position = {value: index for index, value in enumerate(order)}
-    return np.array([position[v] for v in values], np.int64), tuple(str(v) for v in order)
+    """Return the number of each row's value, int64, and the names of the numbers.
+
+    Args:
+        column: The values.
+        rows: Rows that are used.
+        listed: Values in the order of their numbers; empty for that of the column.
+    """
+    codes = column.codes[rows]
+    order = [column.shown.index(value) for value in listed] or np.unique(codes).tolist()
+    position = {code: index for index, code in enumerate(c for c in order if c in codes)}
+    numbers = np.array([position[code] for code in codes.tolist()], np.int64)
+    return numbers, tuple(str(column.shown[code]) for code in position)
 
 
 def _first_of_each(owner: np.ndarray, each: int) -> np.ndarray:
@@ -197,7 +181,7 @@ def _pictures(
     if options.image not in rows.features:
         raise InputError(
             f"{OPTIONS}.image: there is no column {options.image!r}; there is "
-            f"{', '.join(rows.features)}"
+            f"{some_of(rows.features)}"
         )
     if getattr(rows.features[options.image], "decode", None) is not False:
         raise InputError(f"{OPTIONS}.image: column {options.image!r} holds no pictures")

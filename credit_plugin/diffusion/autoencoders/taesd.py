@@ -6,24 +6,25 @@ bottleneck with a group norm in the three blocks at the coarsest level, which di
 AutoencoderTiny does not know; whether there is one is read off the names of the weights, and so is
 the number of latent channels.
 
-Files are ``*encoder*`` and ``*decoder*``, .pth (read by PyTorch's restricted reader of tensors) or
-.safetensors; weights are widened to float32.
+Published files are ``*encoder*.pth`` and ``*decoder*.pth``; what this package writes are
+safetensors with a config.json. Weights are widened to float32.
 """
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from credit_plugin.diffusion.autoencoders import Autoencoder, Format, register_format
+from credit_plugin.frozen import read_tensors
 
 CLASS_NAME = "TAESD"
 WIDTH, GROUPS, WIDENING = 64, 4, 4
 LEVELS, BLOCKS = 3, 3
+PARTS, PUBLISHED = ("encoder", "decoder"), ".pth"
 
 
 class _Bounded(nn.Module):
@@ -109,7 +110,7 @@ class TinyAutoencoder(Autoencoder):
     def save(self, folder: Path) -> None:
         """Write both networks as safetensors, in the precision in which they came."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, network in (("encoder", self.encoder), ("decoder", self.decoder)):
+        for name, network in zip(PARTS, self.networks(), strict=True):
             weights = {
                 key: w.cpu().to(self._dtype).contiguous() for key, w in network.state_dict().items()
             }
@@ -124,26 +125,16 @@ class TinyAutoencoder(Autoencoder):
 @register_format("taesd")
 class _Files(Format):
     def fits(self, folder: Path, class_name: str) -> bool:
-        bare = not class_name and _file(folder, "encoder") and _file(folder, "decoder")
-        return class_name == CLASS_NAME or bool(bare)
+        published = [_file(folder, part, PUBLISHED) for part in PARTS]
+        return class_name == CLASS_NAME or (not class_name and all(published))
 
     def load(self, folder: Path) -> Autoencoder:
-        return TinyAutoencoder(_weights(folder, "encoder"), _weights(folder, "decoder"))
+        # what has a config.json was written by this package, and never as .pth
+        ours = (folder / "config.json").exists()
+        files = [_file(folder, part, ".safetensors" if ours else PUBLISHED) for part in PARTS]
+        encoder, decoder = (read_tensors(file) for file in files if file is not None)
+        return TinyAutoencoder(encoder, decoder)
 
 
-def _file(folder: Path, part: str) -> Path | None:
-    found = [p for s in (".safetensors", ".pth") for p in sorted(folder.glob(f"*{part}*{s}"))]
-    return found[0] if found else None
-
-
-def _weights(folder: Path, part: str) -> Mapping[str, Tensor]:
-    path = _file(folder, part)
-    if path is None:
-        raise FileNotFoundError(f"there is no file *{part}*.pth or .safetensors")
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    try:
-        weights: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError:
-        raise ValueError(f"{path.name} is no file of tensors") from None
-    return weights
+def _file(folder: Path, part: str, suffix: str) -> Path | None:
+    return next(iter(sorted(folder.glob(f"*{part}*{suffix}"))), None)

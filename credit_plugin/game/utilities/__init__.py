@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -66,6 +67,32 @@ class Utility(ABC):
         All of what PyTorch multiplies and convolves is counted, not element-wise work. The counts
         do not depend on the coalition or the machine.
         """
+
+    def judge(
+        self,
+        bench: Workbench,
+        payload: Mapping[str, Any],
+        images: np.ndarray,
+        losses: Mapping[str, float],
+        clock: "Stopwatch",
+    ) -> dict[str, Any]:
+        """Measure the samples of a coalition, keep a picture of them, and return everything."""
+        coalition = from_bits(payload["coalition"])
+        properties = bench.measure(images, payload["repeat"], coalition)
+        bench.save_preview(payload["key"], images)
+        clock.lap("measuring")
+        return {"properties": properties, "losses": dict(losses), "costs": clock.seconds}
+
+    def generation_flops(self, bench: Workbench, model: nn.Module) -> dict[str, float]:
+        """Return the operations of sampling a network and of measuring the samples."""
+        with FlopCounterMode(display=False) as sampling:
+            images = bench.sample(model)
+        with FlopCounterMode(display=False) as measuring:
+            bench.measure(images)
+        return {
+            "sampling": float(sampling.get_total_flops()),
+            "measuring": float(measuring.get_total_flops()),
+        }
 
 
 class TrainedUtility(Utility):
@@ -128,10 +155,7 @@ class TrainedUtility(Utility):
             lambda done, of: report(settings.steps + sampling_share * done // of, total),
         )
         clock.lap("sampling")
-        properties = bench.measure(images, repeat, from_bits(bits))
-        bench.save_preview(payload["key"], images)
-        clock.lap("measuring")
-        return {"properties": properties, "losses": losses, "costs": clock.seconds}
+        return self.judge(bench, payload, images, losses, clock)
 
     def flops(self, bench: Workbench) -> dict[str, float]:
         """Count one step, and all of sampling and measuring."""
@@ -142,15 +166,8 @@ class TrainedUtility(Utility):
         one_step = settings.model_copy(update={"steps": 1, "warmup_steps": 0})
         with FlopCounterMode(display=False) as training:
             Trainer(bench.task, model, one_step, study.seed).run(examples)
-        with FlopCounterMode(display=False) as sampling:
-            images = bench.sample(model)
-        with FlopCounterMode(display=False) as measuring:
-            bench.measure(images)
-        return {
-            "training": float(training.get_total_flops()) * settings.steps,
-            "sampling": float(sampling.get_total_flops()),
-            "measuring": float(measuring.get_total_flops()),
-        }
+        trained = float(training.get_total_flops()) * settings.steps
+        return {"training": trained, **self.generation_flops(bench, model)}
 
     def _start_names(self, bench: Workbench) -> tuple[str, ...]:
         """Return what identifies the networks that fine-tunings begin with."""

