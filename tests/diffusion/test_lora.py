@@ -7,7 +7,11 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, StableDiffusionPipeline
+from diffusers import (
+    DiffusionPipeline,
+    FlowMatchEulerDiscreteScheduler,
+    StableDiffusionPipeline,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from peft import PeftModel
@@ -191,32 +195,45 @@ def test_pruned_adapters_are_the_same_after_saving(tmp_path, task, model, family
 
 
 @pytest.mark.parametrize("share", [0.0, 0.6])
-def test_diffusers_and_peft_load_a_saved_adapter(tmp_path, stable, share):
-    task, model, folder = stable
+def test_diffusers_and_peft_load_a_saved_adapter(tmp_path, task, model, folder, family, share):
     saved, history = copy.deepcopy(model), []
     if share:
         history = task.prune(
             saved, "magnitude", share, task.study_examples(IMAGES, CONDITION, True), seed=0
         )
-    save_model_folder(LoadedModel(task, saved, sampling("sd"), history), tmp_path / "model")
-    noisy = torch.randn(2, *task.latents.shape(16), generator=torch.Generator().manual_seed(0))
-    texts = task._prompts_on(torch.device("cpu"))["encoder_hidden_states"][:2]
-    inputs = {"timestep": torch.tensor([5, 700]), "encoder_hidden_states": texts}
+    save_model_folder(LoadedModel(task, saved, sampling(family), history), tmp_path / "model")
+    kind, component = task.base.family, task.base.family.component
+    noisy = torch.randn(2, *task.shape, generator=torch.Generator().manual_seed(0))
+    time = task.process.time(torch.tensor([5, 700]))
+    prompts = task._prompts_on(torch.device("cpu"))
+    given = {name: table[:2] for name, table in prompts.items()}
+
+    def published():
+        return getattr(DiffusionPipeline.from_pretrained(folder), component)
+
     with torch.no_grad():
-        expected = saved(noisy, return_dict=False, **inputs)[0]
+        expected = kind.predict(saved, noisy, time, given)
+        before = kind.predict(published(), noisy, time, given)
 
-        pipeline = StableDiffusionPipeline.from_pretrained(folder)
-        before = pipeline.unet(noisy, **inputs).sample
-        pipeline.load_lora_weights(
-            tmp_path / "model", weight_name="pytorch_lora_weights.safetensors"
+        by_diffusers = published()
+        by_diffusers.load_lora_adapter(
+            tmp_path / "model",
+            prefix=component,
+            weight_name="pytorch_lora_weights.safetensors",
         )
-        by_diffusers = pipeline.unet(noisy, **inputs).sample
-
-        unet = StableDiffusionPipeline.from_pretrained(folder).unet
-        by_peft = PeftModel.from_pretrained(unet, tmp_path / "model")(noisy, **inputs).sample
+        by_peft = PeftModel.from_pretrained(published(), tmp_path / "model")
+        found = [kind.predict(network, noisy, time, given) for network in (by_diffusers, by_peft)]
     assert not torch.allclose(expected, before, atol=1e-3)
-    torch.testing.assert_close(by_diffusers, expected, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(by_peft, expected, rtol=1e-4, atol=1e-5)
+    for prediction in found:
+        torch.testing.assert_close(prediction, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_pipeline_of_stable_diffusion_loads_a_saved_adapter(tmp_path, stable):
+    task, model, folder = stable
+    save_model_folder(LoadedModel(task, model, sampling("sd")), tmp_path / "model")
+    pipeline = StableDiffusionPipeline.from_pretrained(folder)
+    pipeline.load_lora_weights(tmp_path / "model", weight_name="pytorch_lora_weights.safetensors")
+    assert pipeline.get_active_adapters()
 
 
 def test_gradients_of_single_images_are_those_of_autograd(stable):
