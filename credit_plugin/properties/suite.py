@@ -108,10 +108,12 @@ def suite_identity(settings: PropertySettings) -> str:
     Settings alone do not tell it: they say where a network is, and that may change without what it
     is, or the other way round. Empty if nothing comes from outside of the study and the package.
     """
-    parts = {name: get_observer(name).identity(settings) for name in observers_of(settings)}
+    parts = {
+        f"observer {name}": get_observer(name).identity(settings) for name in observers_of(settings)
+    }
     for name in settings.names:
         identify = getattr(get_property(name), "identity", None)
-        parts[name] = identify(settings) if identify else ""
+        parts[f"property {name}"] = identify(settings) if identify else ""
     told = {name: identity for name, identity in parts.items() if identity}
     return fingerprint(told) if told else ""
 

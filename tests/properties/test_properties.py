@@ -5,10 +5,12 @@ import pytest
 from scipy.linalg import sqrtm
 
 from credit_plugin.config import ClassifierSettings, PropertySettings
+from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
 from credit_plugin.properties.classifier import load_classifier, save_classifier, train_classifier
 from credit_plugin.properties.frechet_distance import frechet_distance
 from credit_plugin.properties.registry import ImageSet, get_property, property_names
+from credit_plugin.properties.suite import prepare_suite
 
 SETTINGS = PropertySettings(clusters=4)
 
@@ -39,6 +41,7 @@ def test_all_are_registered_and_say_which_way_is_better():
         "inception_score": 1,
         "kernel_distance": -1,
         "kid": -1,
+        "lpips": 1,
         "pairwise_distance": 1,
         "precision": 1,
         "recall": 1,
@@ -113,3 +116,12 @@ def test_the_classifier_learns_keeps_and_repeats_itself(tmp_path):
     assert one.probabilities.sum(1) == pytest.approx(1)
     repeated, _ = train_classifier(images, labels, settings, seed=1)
     assert (repeated.describe(images[:9]).features == one.features).all()
+
+
+def test_too_few_images_for_the_classifier_are_named(tmp_path):
+    images = np.zeros((9, 8, 8, 1), np.uint8)
+    dataset = ContributorDataset("few", images, np.arange(9) % 2, ("a", "b"))
+    with pytest.raises(
+        InputError, match=r"properties\.observer: classifier .* 9 are fewer than 10"
+    ):
+        prepare_suite(PropertySettings(), dataset, 0, tmp_path / "suite")

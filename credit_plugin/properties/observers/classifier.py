@@ -11,6 +11,7 @@ import numpy as np
 
 from credit_plugin.config import PropertySettings
 from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.errors import InputError
 from credit_plugin.properties.classifier import (
     StudyClassifier,
     load_classifier,
@@ -28,6 +29,7 @@ from credit_plugin.properties.registry import ImageSet
 from credit_plugin.seeding import derive_seed
 
 FILE = "classifier.safetensors"
+FEWEST = 10
 
 
 @register_observer("classifier")
@@ -60,6 +62,11 @@ class ClassifierObserver(Observer):
         device: str = "cpu",
     ) -> Fitted:
         """Train the classifier on nine tenths of the images; it is trained on the CPU always."""
+        if dataset.n_images < FEWEST:
+            raise InputError(
+                f"properties.observer: classifier is trained on the study's images, and holds a "
+                f"tenth of them out; {dataset.n_images} are fewer than {FEWEST}"
+            )
         network, accuracy = train_classifier(
             dataset.images,
             class_labels(dataset),
