@@ -24,6 +24,7 @@ from credit_plugin.fidelity.lds import linear_datamodeling_score
 from credit_plugin.fidelity.reference import FEWEST, TestSet, distinct, draw_test_sets, rests_on
 from credit_plugin.fidelity.result import RECORD, Counterfactual, FidelityResult, Method, Test
 from credit_plugin.fidelity.scoring import Scoring, unusable
+from credit_plugin.fidelity.verdict import kind_of
 from credit_plugin.game.ledger import Evaluation
 from credit_plugin.game.plan import PlannedEvaluation
 from credit_plugin.game.utilities import get_utility
@@ -99,11 +100,9 @@ class FidelityCheck:
         methods = [scoring.own(), *images, *scoring.games()]
         reference = distinct([test.plan(self.settings.seeds) for test in self.sets])
         self._retrain(reference, "retrainings", "tests")
-        removals = plan_removals(
-            {m.name: np.array(m.scores) for m in methods},
-            self.settings,
-            self.study.seed,
-        )
+        # random orders leave contributors out as the control of the others
+        scores = {m.name: np.array(m.scores) for m in methods if kind_of(m) != "control"}
+        removals = plan_removals(scores, self.settings, self.study.seed)
         counterfactual = self._removal_plan(removals)
         self._retrain(counterfactual, "counterfactuals", "counterfactuals")
         measured = self._measured(self.exact.found(distinct([reference, counterfactual])))

@@ -13,6 +13,7 @@ from processes import start, wait_for
 from credit_plugin import run_study
 from credit_plugin.compensation.report import check_manifest
 from credit_plugin.errors import InputError
+from credit_plugin.fidelity.counterfactual import RANDOM
 from credit_plugin.fidelity.result import FidelityResult
 from credit_plugin.fidelity.verdict import verdict
 from credit_plugin.folders import StudyFolders
@@ -20,7 +21,14 @@ from credit_plugin.game.ledger import Ledger
 from credit_plugin.games import RETRAINING, study_with
 from credit_plugin.summary import print_summary
 
-METHODS = ["pixel_similarity", "own_property", "trak", "leave_one_out", "add_one_in_retraining"]
+METHODS = [
+    "pixel_similarity",
+    "own_property",
+    "trak",
+    "random_order",
+    "leave_one_out",
+    "add_one_in_retraining",
+]
 CHECK = (
     "fidelity.alphas=[0.25,0.5]",
     "fidelity.coalitions=5",
@@ -78,6 +86,8 @@ def test_every_method_is_scored_on_every_test_set(checked):
         assert set(test.agreement) == set(checked.study.properties.names)
         assert np.shape(test.utilities) == (5, 2)
     assert all(found.change is not None for found in result.counterfactuals)
+    left_out = {found.removal.method.partition("/")[0] for found in result.counterfactuals}
+    assert left_out == {RANDOM, *names} - {"random_order"}
     assert result.skipped == {}
     assert {m.name for m in result.methods if m.retrains} == {"add_one_in_retraining"}
 
