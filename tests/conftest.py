@@ -12,3 +12,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 def own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+
+
+def pytest_collection_modifyitems(items):
+    """Put whole studies first: the longest modules must not be left for one process at the end."""
+    items.sort(key=lambda item: item.path.parent.name != "study")

@@ -95,6 +95,7 @@ def test_observers_are_registered_and_an_unknown_one_is_named():
     assert observer_names() == [
         "classifier",
         "inception",
+        "lpips",
         "open_clip",
         "torchscript",
         "transformers",

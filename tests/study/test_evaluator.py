@@ -93,7 +93,7 @@ def test_a_model_measures_as_its_study_measured_it(client, finished, kind):
     source = client.get_run(logged_model(client, finished, kind).source_run_id)
     names = {f"property/{name}" for name in finished.study.properties.names}
     expected = {name: source.data.metrics[name] for name in names}
-    result = evaluate(f"models:/micro.{kind}@latest")
+    result = evaluate(f"models:/{finished.models[kind]}")
     assert result.metrics == pytest.approx({**expected, LDS: 0.75}, rel=1e-5)
 
 
@@ -101,7 +101,7 @@ def test_a_model_measures_as_its_study_measured_it(client, finished, kind):
 def test_metrics_are_on_the_run_and_once_on_the_logged_model(client, finished, kind):
     model = logged_model(client, finished, kind)
     for result in (
-        evaluate(f"models:/micro.{kind}@latest"),
+        evaluate(f"models:/{finished.models[kind]}"),
         evaluate(None, evaluation_data(f"models:/{model.model_id}"), model_id=model.model_id),
         evaluate(mlflow.pyfunc.load_model(model.model_uri), evaluation_data(model.model_uri)),
     ):
