@@ -2,7 +2,6 @@
 
 import collections
 import signal
-import time
 
 import mlflow
 import psutil
@@ -18,18 +17,21 @@ def all_runs(home):
     return mlflow.MlflowClient().search_runs(["0"], max_results=1000)
 
 
-def test_kill_9_at_any_moment_loses_nothing_and_repeats_nothing(tmp_path):
-    """Three kills: in the training, at a third of the coalitions, and right after a worker's."""
+def test_a_study_outlives_kill_9_ctrl_c_and_a_dead_worker_and_repeats_nothing(tmp_path):
+    """One study: killed in its training, stopped in its coalitions, robbed of a worker."""
     process = start("run", tmp_path)
+    wait_for(lambda: list(tmp_path.glob("studies/micro/data-*/")), process)
+    process.send_signal(signal.SIGSTOP)  # or it would be done before the other one has started
+    _is_refused(start("run", tmp_path))
+    process.send_signal(signal.SIGCONT)
     wait_for(lambda: list(tmp_path.glob("studies/micro/reference-*/")), process)
-    time.sleep(1.0)
     process.kill()
     process.communicate()
 
     process = start("run", tmp_path)
     wait_for(lambda: len(ledger_lines(tmp_path / "studies")) >= EVALUATIONS // 3, process)
-    process.kill()
-    process.communicate()
+    _ends_cleanly(process)
+    assert {run.info.status for run in all_runs(tmp_path)} == {"FINISHED", "KILLED"}
     counts = [len(ledger_lines(tmp_path / "studies"))]
     assert EVALUATIONS // 3 <= counts[0] < EVALUATIONS
 
@@ -59,9 +61,16 @@ def test_kill_9_at_any_moment_loses_nothing_and_repeats_nothing(tmp_path):
     }
 
 
-def test_ctrl_c_ends_cleanly_with_130_and_says_how_to_go_on(tmp_path):
-    process = start("run", tmp_path)
-    wait_for(lambda: len(ledger_lines(tmp_path / "studies")) >= 3, process)
+def _is_refused(second):
+    """A study has one coordinator."""
+    _, output = second.communicate(timeout=120)
+    assert second.returncode == 2
+    assert "is being run by another process" in output
+    assert "Traceback" not in output
+
+
+def _ends_cleanly(process):
+    """Ctrl-C ends with 130, says how to go on, and leaves no process."""
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     _, output = process.communicate(timeout=60)
@@ -69,19 +78,6 @@ def test_ctrl_c_ends_cleanly_with_130_and_says_how_to_go_on(tmp_path):
     assert "the same command goes on from there" in output
     assert "Traceback" not in output
     assert psutil.wait_procs(family, timeout=10)[1] == []
-    assert {run.info.status for run in all_runs(tmp_path)} == {"FINISHED", "KILLED"}
-
-
-def test_two_coordinators_do_not_share_a_study(tmp_path):
-    first = start("run", tmp_path)
-    wait_for(lambda: list(tmp_path.glob("studies/micro/data-*/")), first)
-    second = start("run", tmp_path)
-    _, output = second.communicate(timeout=120)
-    first.kill()
-    first.communicate()
-    assert second.returncode == 2
-    assert "is being run by another process" in output
-    assert "Traceback" not in output
 
 
 def test_a_study_that_loses_too_much_says_so_with_1(tmp_path):

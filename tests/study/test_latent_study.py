@@ -26,6 +26,7 @@ def latent_study(source, *overrides):
         "diffusion.network={block_out_channels: [8, 8], norm_num_groups: 4, patch_size: 1}",
         "diffusion.training.flip=true",
         "game.budget=20",
+        "sampling.samples=16",
         *overrides,
     )
 
