@@ -64,10 +64,8 @@ class StudyFolders:
         diffusion = self.study.diffusion.identity()
         kept = ("task", "autoencoder", "base", "condition", "prompt")
         made_from = [diffusion[key] for key in kept]
-        return (
-            self.base
-            / f"parts-{self._hash(*made_from, self.frozen, self.study.diffusion.training.flip)}"
-        )
+        mirrored = self.study.diffusion.training.flip
+        return self.base / f"parts-{self._hash(*made_from, self.frozen, mirrored)}"
 
     @property
     def full(self) -> Path:

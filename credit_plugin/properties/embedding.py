@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from credit_plugin.config import PropertySettings
 from credit_plugin.contributors.dataset import ContributorDataset
@@ -122,6 +124,11 @@ def in_batches(
         if report is not None:
             report(min(start + batch_size, len(images)), len(images))
     return np.concatenate(parts)
+
+
+def colour_tensor(images: np.ndarray, device: str) -> Tensor:
+    """Return uint8 images [N, H, W, C] on a device as float32 [N, 3, H, W], 0 to 255."""
+    return torch.from_numpy(as_colour(images).transpose(0, 3, 1, 2).copy()).to(device).float()
 
 
 def as_colour(images: np.ndarray) -> np.ndarray:

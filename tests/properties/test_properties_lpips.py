@@ -69,6 +69,13 @@ def test_equal_samples_have_no_diversity_and_grey_ones_are_looked_at(place):
     assert np.isnan(get_property("lpips").measure(seen.part(np.array([0])), {}))
 
 
+def test_images_that_alexnet_cannot_look_at_are_refused(place):
+    network = LpipsNetwork(LpipsOptions(path=place / "alexnet.pth", size=None), "cpu")
+    assert network.features(IMAGES[:1, :31, :31]).shape[0] == 1
+    with pytest.raises(InputError, match=r"lpips\.size: images of 30 pixels .* at least 31"):
+        network.features(IMAGES[:1, :30, :30])
+
+
 def test_a_study_looks_through_it_beside_its_own_observer(place, tmp_path):
     settings = PropertySettings(
         names=["lpips", "pairwise_distance"],

@@ -2,6 +2,7 @@
 
 import collections
 import signal
+import time
 
 import mlflow
 import psutil
@@ -25,6 +26,7 @@ def test_a_study_outlives_kill_9_ctrl_c_and_a_dead_worker_and_repeats_nothing(tm
     _is_refused(start("run", tmp_path))
     process.send_signal(signal.SIGCONT)
     wait_for(lambda: list(tmp_path.glob("studies/micro/reference-*/")), process)
+    time.sleep(1.0)
     process.kill()
     process.communicate()
 

@@ -419,6 +419,7 @@ def test_a_killed_study_in_rounds_stops_where_an_uninterrupted_one_does(
     assert made == [27, 27]
 
     client = mlflow.MlflowClient(f"sqlite:///{places[1] / 'm.db'}")
+    assert {run.info.status for run in client.search_runs(["0"])} == {"FINISHED"}
     parent = client.get_run(resumed.parent_run_id)
     assert parent.data.tags["credit.stopping"] == resumed.stopped
     assert "stopped after" in parent.data.tags["mlflow.note.content"]

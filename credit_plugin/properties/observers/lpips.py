@@ -27,10 +27,15 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from credit_plugin.config import PropertySettings, Settings
+from credit_plugin.config import PropertySettings, Settings, fingerprint
 from credit_plugin.errors import InputError
 from credit_plugin.frozen import read_tensors
-from credit_plugin.properties.embedding import Embedder, EmbeddingObserver, as_colour, in_batches
+from credit_plugin.properties.embedding import (
+    Embedder,
+    EmbeddingObserver,
+    colour_tensor,
+    in_batches,
+)
 from credit_plugin.properties.observers import Report, observer_options, register_observer
 
 FIELD = "properties.observers.lpips"
@@ -73,19 +78,19 @@ class LpipsNetwork:
         from torchvision.models import alexnet  # slow to import
 
         self.options, self.device = options, device
-        weights = _read(_network(options), "path")
+        network, learned = _network(options), _heads(options)
+        weights, heads = _read(network, "path"), _read(learned, "heads")
         with torch.device("meta"):  # the classifier, 20 times the rest, is never made
             layers = alexnet().features[: COMPARED[-1] + 1]
         own = {name.removeprefix("features."): tensor for name, tensor in weights.items()}
         try:
             layers.load_state_dict({n: own[n] for n in layers.state_dict()}, assign=True)
         except (KeyError, RuntimeError):
-            raise InputError(f"{FIELD}.path: {options.path} holds no AlexNet") from None
+            raise InputError(f"{FIELD}.path: {network} holds no AlexNet") from None
         self._layers = layers.to(device).eval()
-        heads = _read(_heads(options), "heads")
         found = [heads.get(f"lin{index}.model.1.weight") for index in range(len(COMPARED))]
         if any(head is None or (head < 0).any() for head in found):
-            raise InputError(f"{FIELD}.heads: {options.heads} holds no layers of LPIPS 0.1")
+            raise InputError(f"{FIELD}.heads: {learned} holds no layers of LPIPS 0.1")
         self._roots = [head.sqrt().to(device) for head in found if head is not None]
         self._shift = torch.tensor(SHIFT, device=device)[:, None, None]
         self._scale = torch.tensor(SCALE, device=device)[:, None, None]
@@ -96,8 +101,8 @@ class LpipsNetwork:
 
     @torch.inference_mode()
     def _embed(self, images: np.ndarray) -> np.ndarray:
-        pixels = torch.from_numpy(as_colour(images).transpose(0, 3, 1, 2).copy()).to(self.device)
-        state = self._sized((pixels.float() / 127.5 - 1 - self._shift) / self._scale)
+        pixels = colour_tensor(images, self.device) / 127.5 - 1
+        state = self._sized((pixels - self._shift) / self._scale)
         parts: list[Tensor] = []
         for index, layer in enumerate(self._layers):
             state = layer(state)
@@ -111,6 +116,11 @@ class LpipsNetwork:
     def _sized(self, pixels: Tensor) -> Tensor:
         side = self.options.size
         if side is None:
+            if min(pixels.shape[2:]) < SMALLEST:
+                raise InputError(
+                    f"{FIELD}.size: images of {min(pixels.shape[2:])} pixels are smaller than "
+                    f"AlexNet can look at; give a size of at least {SMALLEST}"
+                )
             return pixels
         if min(pixels.shape[2:]) > side:
             return functional.interpolate(pixels, (side, side), mode="area")
@@ -127,8 +137,11 @@ class LpipsObserver(EmbeddingObserver):
     def identity(cls, settings: PropertySettings) -> str:
         """Return the SHA-256 over both files."""
         options = observer_options(settings, cls.name, LpipsOptions)
-        files = (_network(options), _heads(options))
-        return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+        digests = []
+        for path in (_network(options), _heads(options)):
+            with path.open("rb") as file:
+                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+        return fingerprint(*digests)
 
     @classmethod
     def open(cls, settings: PropertySettings, device: str) -> Embedder:

@@ -20,7 +20,12 @@ from torch.nn import functional
 
 from credit_plugin.config import PropertySettings, Settings
 from credit_plugin.errors import InputError
-from credit_plugin.properties.embedding import Embedder, EmbeddingObserver, as_colour, in_batches
+from credit_plugin.properties.embedding import (
+    Embedder,
+    EmbeddingObserver,
+    colour_tensor,
+    in_batches,
+)
 from credit_plugin.properties.observers import Report, observer_options, register_observer
 
 FIELD = "properties.observers.torchscript"
@@ -66,9 +71,8 @@ class TorchScriptNetwork:
 
     @torch.inference_mode()
     def _embed(self, images: np.ndarray) -> np.ndarray:
-        pixels = torch.from_numpy(as_colour(images).transpose(0, 3, 1, 2).copy()).to(self.device)
+        pixels = colour_tensor(images, self.device)
         factor, offset = SCALES[self.options.scale]
-        pixels = pixels.float()
         if self.options.size is not None:
             sides = (self.options.size, self.options.size)
             pixels = functional.interpolate(pixels, sides, mode="bicubic", antialias=True)
