@@ -23,13 +23,19 @@ from credit_plugin.currency import decimals
 from credit_plugin.errors import InputError
 
 
-def allocate(weights: Sequence[float], pool_minor: int, tie_key: str = "") -> list[int]:
+def allocate(
+    weights: Sequence[float],
+    pool_minor: int,
+    tie_key: str = "",
+    places: Sequence[int] | None = None,
+) -> list[int]:
     """Split an amount in proportion to weights.
 
     Args:
         weights: Finite numbers (float, int or Fraction) of at least 0, one for each payee.
         pool_minor: Amount in minor units (cents), at least 0.
         tie_key: Keys the hash that settles equal remainders.
+        places: Positions that are hashed, for weights that are part of a longer list.
 
     Returns:
         Integers of at least 0 that sum to ``pool_minor``, in the order of the weights.
@@ -40,7 +46,7 @@ def allocate(weights: Sequence[float], pool_minor: int, tie_key: str = "") -> li
     """
     if pool_minor < 0:
         raise InputError(f"pool: {pool_minor} is negative; only 0 or more can be paid out")
-    whole = _as_integers(weights)
+    whole = as_integers(weights)
     total = sum(whole)
     if total == 0:
         raise InputError("no positive value: there is nobody to pay by these values")
@@ -49,7 +55,8 @@ def allocate(weights: Sequence[float], pool_minor: int, tie_key: str = "") -> li
         amount, remainder = divmod(weight * pool_minor, total)
         amounts.append(amount)
         remainders.append(remainder)
-    for position in _first(pool_minor - sum(amounts), remainders, whole, tie_key):
+    hashed = range(len(whole)) if places is None else places
+    for position in _first(pool_minor - sum(amounts), remainders, whole, tie_key, hashed):
         amounts[position] += 1
     return amounts
 
@@ -96,7 +103,7 @@ def _with_point(minor: int, currency: str, grouping: str) -> str:
     return f"{sign}{units:{grouping}d}{fraction}"
 
 
-def _as_integers(weights: Sequence[float]) -> list[int]:
+def as_integers(weights: Sequence[float]) -> list[int]:
     """Return integers in exactly the same proportion as the weights."""
     pairs = []
     for position, weight in enumerate(weights):
@@ -108,7 +115,11 @@ def _as_integers(weights: Sequence[float]) -> list[int]:
 
 
 def _first(
-    count: int, remainders: Sequence[int], whole: Sequence[int], tie_key: str
+    count: int,
+    remainders: Sequence[int],
+    whole: Sequence[int],
+    tie_key: str,
+    places: Sequence[int],
 ) -> Iterable[int]:
     """Return the ``count`` positions with the largest remainders."""
     if count == 0:
@@ -118,7 +129,7 @@ def _first(
     sure = [i for i, remainder in enumerate(remainders) if remainder > edge]
     contested = [i for i, remainder in enumerate(remainders) if remainder == edge]
     keyed = hashlib.sha256(f"{tie_key}\x1f".encode())
-    contested.sort(key=lambda i: _tie(keyed, i))
+    contested.sort(key=lambda i: _tie(keyed, places[i]))
     contested.sort(key=lambda i: whole[i], reverse=True)  # stable: equal weights stay as drawn
     return sure + contested[: count - len(sure)]
 

@@ -30,7 +30,8 @@ from credit_plugin.config.models import (
     SamplingSettings,
     TrainingSettings,
 )
-from credit_plugin.config.operation import CompensationSettings, ExecutionSettings
+from credit_plugin.config.operation import ExecutionSettings
+from credit_plugin.config.policy import CompensationSettings, GateSettings, RuleSettings
 from credit_plugin.config.study import Study, fingerprint
 from credit_plugin.config.tuning import SearchRange, TuningSettings
 
@@ -45,12 +46,14 @@ __all__ = [
     "ExecutionSettings",
     "FidelitySettings",
     "GameSettings",
+    "GateSettings",
     "LoraSettings",
     "NetworkSettings",
     "NoiseSettings",
     "PropertySettings",
     "PruningSettings",
     "RecipeSettings",
+    "RuleSettings",
     "SamplingSettings",
     "SearchRange",
     "Settings",

@@ -48,7 +48,7 @@ def load_study(
     for override in overrides:
         merged = _merge(merged, _parse_override(override))
     try:
-        return Study.model_validate(merged)
+        return Study.model_validate(_with_policy(merged))
     except ValidationError as error:
         raise InputError("\n".join(_explain(e) for e in error.errors())) from None
 
@@ -56,6 +56,18 @@ def load_study(
 def dump_study(study: Study) -> str:
     """Return the complete study file (YAML) that loads as ``study``."""
     return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _with_policy(settings: dict[str, Any]) -> dict[str, Any]:
+    """Put the file that ``compensation.policy`` names in its place; other fields override it."""
+    section = settings.get("compensation")
+    if not isinstance(section, Mapping) or "policy" not in section:
+        return settings
+    own = {key: value for key, value in section.items() if key != "policy"}
+    if not isinstance(section["policy"], str):
+        raise InputError("compensation.policy: must be the path of a policy file (YAML)")
+    filed = _read_yaml(Path(section["policy"]), "policy file")
+    return {**settings, "compensation": _merge(filed, own)}
 
 
 def _read_preset(name: str) -> dict[str, Any]:
@@ -68,18 +80,18 @@ def _read_preset(name: str) -> dict[str, Any]:
     return _merge(_read_preset(base), loaded) if base else loaded
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path, what: str = "study file") -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-        raise InputError(f"study file {path} cannot be read: {reason}") from None
+        raise InputError(f"{what} {path} cannot be read: {reason}") from None
     except yaml.YAMLError as error:
-        raise InputError(f"study file {path} is not YAML: {_one_line(error)}") from None
+        raise InputError(f"{what} {path} is not YAML: {_one_line(error)}") from None
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise InputError(f"study file {path} must hold 'key: value' lines at the top")
+        raise InputError(f"{what} {path} must hold 'key: value' lines at the top")
     return loaded
 
 

@@ -1,11 +1,8 @@
-"""Sections that change no result: where the work runs, and what is paid out by the values."""
+"""The section that changes no result: where the work runs."""
 
-from decimal import Decimal
-
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from credit_plugin.config.fields import Count, NonNegative, Positive, Settings
-from credit_plugin.currency import decimals
 
 
 class ExecutionSettings(Settings):
@@ -31,24 +28,3 @@ class ExecutionSettings(Settings):
         description="Price of an hour of one worker, in compensation.currency; 0 is unknown. A "
         "machine for 24 an hour with 8 workers costs 3.",
     )
-
-
-class CompensationSettings(Settings):
-    """What is paid out by the values."""
-
-    currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="ISO 4217 code.")
-    pool: Decimal = Field(
-        Decimal("10000.00"),
-        gt=0,
-        le=Decimal("1e15"),
-        description="Money to distribute, in units of the currency.",
-    )
-
-    @field_validator("pool")
-    @classmethod
-    def _whole_units(cls, value: Decimal, info: ValidationInfo) -> Decimal:
-        currency = info.data.get("currency", "EUR")  # absent if it is wrong itself
-        most = decimals(currency)
-        if not value.is_finite() or value != round(value, most):
-            raise ValueError(f"must be a finite amount; {currency} has at most {most} decimals")
-        return value

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from credit_plugin.config.fields import Settings
 from credit_plugin.config.game import FidelitySettings, GameSettings, ValuesSettings
@@ -16,7 +16,8 @@ from credit_plugin.config.models import (
     SamplingSettings,
     TrainingSettings,
 )
-from credit_plugin.config.operation import CompensationSettings, ExecutionSettings
+from credit_plugin.config.operation import ExecutionSettings
+from credit_plugin.config.policy import CompensationSettings, unmeasured
 from credit_plugin.config.tuning import TuningSettings
 
 
@@ -42,6 +43,13 @@ class Study(Settings):
     tuning: TuningSettings = TuningSettings()
     execution: ExecutionSettings = ExecutionSettings()
     compensation: CompensationSettings = CompensationSettings()
+
+    @model_validator(mode="after")
+    def _policy_is_measured(self) -> "Study":
+        complaint = unmeasured(self.compensation, self.properties.names)
+        if complaint:
+            raise ValueError(complaint)
+        return self
 
     @property
     def flips(self) -> bool:

@@ -6,8 +6,7 @@ the listing, the decoding and the counting are the same functions with which the
 ``imagefolder`` loads, so the two agree on what an error is.
 
 Cost: each picture is decoded once, in parallel threads; comparing all pairs of N pictures takes
-O(N^2) bit operations as matrix products (see :mod:`credit_plugin.contributors.duplicates`), which
-is less than the decoding for N up to some ten thousands.
+O(N^2) bit operations as matrix products (see :mod:`credit_plugin.contributors.lookalike`).
 """
 
 import re
@@ -25,7 +24,6 @@ from credit_plugin.contributors.duplicates import (
     exact_copies,
     exact_hash,
     near_copies,
-    perceptual_signs,
 )
 from credit_plugin.contributors.findings import (
     Finding,
@@ -36,6 +34,7 @@ from credit_plugin.contributors.findings import (
     warning,
 )
 from credit_plugin.contributors.folder import METADATA, Entry, Scan, scan_by_folders
+from credit_plugin.contributors.lookalike import has_contrast, thumbnail
 from credit_plugin.contributors.metadata import scan_by_metadata
 from credit_plugin.contributors.pictures import Decoded, Progress, decode_each
 from credit_plugin.contributors.sources import MIN_CONTRIBUTORS
@@ -77,7 +76,7 @@ def check_folder(
         if decoded.result is not None:
             found = decoded.result
             own = Fingerprint(
-                decoded.file, owners[decoded.file], found.size, found.exact, found.signs
+                decoded.file, owners[decoded.file], found.size, found.exact, found.thumbnail
             )
             findings += _shape_findings(own, image_size)
             prints.append(own)
@@ -120,7 +119,7 @@ def decoding_findings(decoded: Decoded[Any]) -> list[Finding]:
 
 
 def _fingerprint(picture: Image.Image) -> Fingerprint:
-    return Fingerprint("", "", picture.size, exact_hash(picture), perceptual_signs(picture))
+    return Fingerprint("", "", picture.size, exact_hash(picture), thumbnail(picture))
 
 
 def _shape_findings(own: Fingerprint, image_size: int | None) -> list[Finding]:
@@ -133,7 +132,7 @@ def _shape_findings(own: Fingerprint, image_size: int | None) -> list[Finding]:
         lost = 1 - min(own.size) / max(own.size)
         message = f"is {width} x {height}: a square cut from the centre loses {lost:.0%} of it"
         findings.append(warning(own.file, message))
-    if own.signs is None:
+    if not has_contrast(own.thumbnail[None])[0]:
         findings.append(warning(own.file, "is one flat colour"))
     return findings
 

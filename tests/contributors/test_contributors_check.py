@@ -1,5 +1,4 @@
 import os
-import time
 
 import numpy as np
 import pytest
@@ -8,7 +7,6 @@ from PIL import Image
 from credit_plugin.config import DataSettings
 from credit_plugin.contributors import load_contributors
 from credit_plugin.contributors.check import check_folder, render_findings
-from credit_plugin.contributors.duplicates import Fingerprint, near_copies
 from credit_plugin.errors import InputError
 
 
@@ -374,35 +372,6 @@ def test_flat_pictures_do_not_look_alike(gallery):
     for owner, colour in (("ann", "red"), ("bob", "blue")):
         gallery.save(f"{owner}/flat.png", Image.new("RGB", (40, 40), colour))
     assert {f.message for f in gallery.check()} == {"is one flat colour"}
-
-
-def test_near_copies_of_5000_pictures_in_seconds_and_all_of_them():
-    generator = np.random.default_rng(0)
-    signs = np.where(generator.random((5000, 64)) < 0.5, 1, -1).astype(np.float32)
-    copies = np.arange(2500, 2600)
-    signs[copies] = signs[copies - 2500]
-    for row in copies[50:]:
-        flipped = generator.choice(64, 4, replace=False)
-        signs[row, flipped] *= -1
-    prints = [
-        Fingerprint(f"{n:04d}", f"owner {n // 2500}", (9, 9), n.to_bytes(4, "big"), signs[n])
-        for n in range(5000)
-    ]
-    started = time.perf_counter()
-    findings = near_copies(prints)
-    assert time.perf_counter() - started < 5
-    # that any of the 12.5 million unrelated pairs is so close has a probability of 5e-7
-    assert [f.where for f in findings] == [f"{row:04d}" for row in copies]
-    assert all(f"{row - 2500:04d}" in f.message for row, f in zip(copies, findings, strict=True))
-    assert "(0 of 64 bits differ)" in findings[0].message
-    assert "(4 of 64 bits differ)" in findings[-1].message
-
-
-def test_five_bits_are_too_many_and_the_same_owner_does_not_count():
-    signs = np.ones((3, 64), np.float32)
-    signs[1, :5] = -1
-    prints = [Fingerprint(str(n), "ab"[n % 2], (9, 9), bytes([n]), signs[n]) for n in range(3)]
-    assert near_copies(prints) == []
 
 
 def test_progress_reaches_the_end(gallery):
