@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from credit_plugin.config import Study
-from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.contributors.intake import Intake
 from credit_plugin.diffusion.storage import read_config
 from credit_plugin.errors import InputError, StudyFailedError
 from credit_plugin.evaluating import Plan
@@ -56,13 +56,14 @@ class Session:
     def __init__(
         self,
         study: Study,
-        dataset: ContributorDataset,
+        intake: Intake,
         folders: StudyFolders,
         engine: Engine,
         tracker: "StudyTracker",
         display: ProgressDisplay,
     ) -> None:
-        self.study, self.dataset, self.folders = study, dataset, folders
+        dataset = intake.dataset
+        self.study, self.intake, self.dataset, self.folders = study, intake, dataset, folders
         self.engine, self.tracker, self.display = engine, tracker, display
         self.factory = WorkerFactory(study, folders)
         self.stages = Stages(study, folders, self.factory, engine, display)

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from credit_plugin.config import Study, dump_study
 from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.contributors.intake import Intake, take_in
 from credit_plugin.contributors.snapshot import save_snapshot
 from credit_plugin.contributors.sources import load_contributors
 from credit_plugin.errors import InputError, StudyFailedError
@@ -113,7 +114,8 @@ def run_study(
         from credit_plugin.fidelity.checking import check_settings
         from credit_plugin.session import Session
 
-        dataset, folders = open_study(study, workdir)
+        intake, folders = open_study(study, workdir)
+        dataset = intake.dataset
         if fidelity:
             check_settings(study, dataset.n_contributors)
         with _locked(folders):
@@ -122,7 +124,7 @@ def run_study(
             (folders.table / "study.yaml").write_text(dump_study(study), "utf-8")
             memory = folders.table / "tracking.json"
             with tracked(study, dataset, memory, tracking_uri, experiment) as tracker:
-                session = Session(study, dataset, folders, engine, tracker, shown)
+                session = Session(study, intake, folders, engine, tracker, shown)
                 session.run(_phases(until, fidelity))
                 return session.result()
 
@@ -134,8 +136,8 @@ def _phases(until: str, fidelity: bool) -> list[str]:
     return phases
 
 
-def open_study(study: Study, workdir: Path) -> tuple[ContributorDataset, StudyFolders]:
-    """Load a study's data, refuse what cannot be run, and say where results go.
+def open_study(study: Study, workdir: Path) -> tuple[Intake, StudyFolders]:
+    """Load a study's data, decide who plays, refuse what cannot be run, say where results go.
 
     Raises:
         InputError: Lines that name the field and the mend.
@@ -143,7 +145,8 @@ def open_study(study: Study, workdir: Path) -> tuple[ContributorDataset, StudyFo
     from credit_plugin.diffusion.tasks import frozen_digest
     from credit_plugin.properties.suite import suite_identity
 
-    dataset = load_contributors(study.data, study.seed)
+    intake = take_in(load_contributors(study.data, study.seed), study.compensation)
+    dataset = intake.dataset
     check_study(study, dataset)
     frozen, observed = frozen_digest(study.diffusion), suite_identity(study.properties)
     if frozen and study.flips and not study.diffusion.training.flip:
@@ -151,7 +154,7 @@ def open_study(study: Study, workdir: Path) -> tuple[ContributorDataset, StudyFo
             "diffusion.training.flip: other trainings flip images, and mirror images are encoded "
             "for this one; flip here too, or nowhere"
         )
-    return dataset, StudyFolders(workdir.resolve(), study, dataset.digest(), frozen, observed)
+    return intake, StudyFolders(workdir.resolve(), study, dataset.digest(), frozen, observed)
 
 
 def check_study(study: Study, dataset: ContributorDataset) -> None:

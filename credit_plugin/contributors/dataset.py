@@ -3,12 +3,13 @@
 Digests are SHA-256 over a canonical encoding: each part is preceded by its name, its type and its
 shape, integers are little-endian, arrays are in C order and text is UTF-8 with its length. They
 change if and only if content that affects a result changes, on any machine and whatever the
-memory layout. The dataset's own name, attribution and licences affect no result and are left out.
+memory layout. The dataset's own name, attribution, licences, file names and dates of registration
+affect no result and are left out.
 """
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,9 @@ class ContributorDataset:
         captions: N texts, if the data has them.
         attribution: Lines that must travel with any copy, one per contributor, or empty.
         licences: One per contributor, or empty.
+        items: What each of the N images is called, its file for instance, or empty.
+        registered: ISO date on which each of the N images was registered, "" if it is not known,
+            or empty.
 
     Raises:
         InputError: One line that names the attribute that does not fit.
@@ -53,6 +57,8 @@ class ContributorDataset:
     captions: tuple[str, ...] | None = None
     attribution: tuple[str, ...] = ()
     licences: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    registered: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_images(self.images)
@@ -71,6 +77,9 @@ class ContributorDataset:
         for field in ("attribution", "licences"):
             if getattr(self, field) != ():
                 _check_texts(field, getattr(self, field), self.n_contributors, "contributor")
+        for field in ("items", "registered"):
+            if getattr(self, field) != ():
+                _check_texts(field, getattr(self, field), count, "image")
 
     @property
     def n_images(self) -> int:
@@ -117,6 +126,13 @@ class ContributorDataset:
             )
         return np.flatnonzero(members[self.contributor]).astype(np.int64)
 
+    def item(self, row: int) -> str:
+        """Return what an image is called; its number among its contributor's if it has no name."""
+        if self.items:
+            return self.items[row]
+        own = int((self.contributor[:row] == self.contributor[row]).sum())
+        return f"image {own + 1} of {self.contributors[int(self.contributor[row])]}"
+
     def without(self, contributors: Sequence[str]) -> "ContributorDataset":
         """Return the dataset without some contributors and their images.
 
@@ -125,16 +141,34 @@ class ContributorDataset:
         """
         stays = [index for index, name in enumerate(self.contributors) if name not in contributors]
         rows = np.flatnonzero(np.isin(self.contributor, stays))
-        renumbered = np.searchsorted(np.array(stays, np.int64), self.contributor[rows])
+        owner = np.searchsorted(np.array(stays, np.int64), self.contributor[rows])
+        return self.regrouped(rows, owner, {self.contributors[index]: (index,) for index in stays})
+
+    def regrouped(
+        self, rows: np.ndarray, owner: np.ndarray, members: Mapping[str, Sequence[int]]
+    ) -> "ContributorDataset":
+        """Return some of the images under other contributors.
+
+        Args:
+            rows: int64 [m], images that stay.
+            owner: int64 [m], index into ``members``.
+            members: The new contributors, each with the old ones whose licences and lines of
+                attribution are theirs; what differs is joined.
+
+        Raises:
+            InputError: If a new contributor has no image.
+        """
         return ContributorDataset(
             name=self.name,
             images=self.images[rows],
-            contributor=renumbered.astype(np.int64),
-            contributors=tuple(self.contributors[index] for index in stays),
+            contributor=owner.astype(np.int64),
+            contributors=tuple(members),
             labels=None if self.labels is None else self.labels[rows],
             captions=None if self.captions is None else tuple(self.captions[r] for r in rows),
-            attribution=tuple(self.attribution[i] for i in stays) if self.attribution else (),
-            licences=tuple(self.licences[i] for i in stays) if self.licences else (),
+            attribution=_joined(self.attribution, members.values(), " "),
+            licences=_joined(self.licences, members.values(), "; "),
+            items=tuple(self.items[r] for r in rows) if self.items else (),
+            registered=tuple(self.registered[r] for r in rows) if self.registered else (),
         )
 
     def digest(self) -> str:
@@ -181,6 +215,15 @@ def name_problem(name: str) -> str | None:
         ):
             return f"the name contains the control character {character!a}; remove it"
     return None
+
+
+def _joined(
+    texts: tuple[str, ...], members: Iterable[Sequence[int]], between: str
+) -> tuple[str, ...]:
+    """Return one text for each new contributor: the different ones of the old ones."""
+    if not texts:
+        return ()
+    return tuple(between.join(dict.fromkeys(texts[i] for i in old)) for old in members)
 
 
 def _check_images(images: np.ndarray) -> None:

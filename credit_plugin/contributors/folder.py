@@ -3,7 +3,8 @@
 The conventions are those of Hugging Face's ImageFolder:
 
 * with a ``metadata.csv`` at the top: columns ``file_name`` (relative, forward slashes) and
-  ``contributor``, optionally ``text`` (a caption) and ``label`` (a class); others are ignored;
+  ``contributor``, optionally ``text`` (a caption), ``label`` (a class) and ``registered`` (the date
+  on which the owner registered the image, which settles who keeps a copy); others are ignored;
 * without: one folder per contributor, in which images lie at any depth.
 
 The folder is written by strangers, so nothing outside it is ever read: absolute paths, ``..`` and
@@ -35,12 +36,14 @@ class Entry:
             has an error that says so.
         text: Caption, if the metadata has the column.
         label: Class, if the metadata has the column.
+        registered: ISO date of registration, or empty.
     """
 
     file: str
     contributor: str
     text: str | None = None
     label: str | None = None
+    registered: str = ""
 
 
 @dataclass(frozen=True)

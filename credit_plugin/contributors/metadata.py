@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from unicodedata import normalize
 
@@ -56,6 +57,13 @@ def path_problem(file: str) -> str | None:
     if ".." in PurePosixPath(file).parts:
         return f"file_name {file!r} leaves the folder; write a path without '..'"
     return None
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 class _Reader:
@@ -129,7 +137,12 @@ class _Reader:
             owner = ""
         if row.get("label") is not None and not str(row["label"]).strip():
             self.findings.append(error(where, "label is empty; label every image or none"))
-        self._add(Entry(file, owner, row.get(self.captions), row.get("label")), line)
+        registered = str(row.get("registered") or "").strip()
+        if registered and not _is_date(registered):
+            message = f"registered {registered!r} is no date; write it like 2026-01-31"
+            self.findings.append(error(where, message))
+        entry = Entry(file, owner, row.get(self.captions), row.get("label"), registered)
+        self._add(entry, line)
 
     def _add(self, entry: Entry, line: int) -> None:
         first = self.entries.get(entry.file)

@@ -49,7 +49,8 @@ def run_tuning(
         from credit_plugin.tuning.storage import check_storage, make_sampler
         from credit_plugin.tuning.tuner import Tuner, tuning_folder
 
-        dataset, folders = open_study(study, workdir)
+        intake, folders = open_study(study, workdir)
+        dataset = intake.dataset
         search_space(study)
         make_sampler(study.tuning, 0)
         check_storage(study.tuning)
@@ -58,7 +59,7 @@ def run_tuning(
         folders.base.mkdir(parents=True, exist_ok=True)
         memory = folder / "tracking.json"
         with tracked(study, dataset, memory, tracking_uri, experiment, "tuning") as tracker:
-            tuner = Tuner(Session(study, dataset, folders, engine, tracker, shown))
+            tuner = Tuner(Session(study, intake, folders, engine, tracker, shown))
             # what all processes share is made by one of them while the others wait
             with FileLock(folders.base / "lock"):
                 save_snapshot(dataset, folders.data)

@@ -240,7 +240,9 @@ class Tuner:
             self.tracker.log_figure(figure, f"tuning/{name}.png")
         self.tracker.log_metrics(result.metrics())
         folders = replace(self.folders, study=chosen)
-        session = Session(chosen, self.dataset, folders, self.engine, self.tracker, self.shown)
+        session = Session(
+            chosen, self.session.intake, folders, self.engine, self.tracker, self.shown
+        )
         session.train()
         session.prune()
         if "pruned" in session.published:

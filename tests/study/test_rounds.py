@@ -24,6 +24,7 @@ from rich.console import Console
 from credit_plugin import run_study
 from credit_plugin.cli import _split
 from credit_plugin.config import GameSettings
+from credit_plugin.contributors.intake import take_in
 from credit_plugin.contributors.sources import load_contributors
 from credit_plugin.errors import InputError
 from credit_plugin.evaluating import Evaluator
@@ -93,22 +94,22 @@ class Listener:
 
 
 @pytest.fixture(scope="module")
-def dataset():
+def intake():
     study = micro_study()
-    return load_contributors(study.data, study.seed)
+    return take_in(load_contributors(study.data, study.seed), study.compensation)
 
 
 @pytest.fixture
-def play(dataset, tmp_path):
+def play(intake, tmp_path):
     """Return a function that runs the coalitions phase of a study and returns its session."""
 
     def play(*overrides, engine=None, workdir="studies"):
         settings = ("game.budget=96", "game.round=8", "values.resamples=100", *overrides)
         study = micro_study(*settings)
-        folders = StudyFolders(tmp_path / workdir, study, dataset.digest())
+        folders = StudyFolders(tmp_path / workdir, study, intake.dataset.digest())
         text = io.StringIO()
         display = ProgressDisplay(Console(file=text, width=80, highlight=False))
-        session = Session(study, dataset, folders, engine or GameEngine(), Listener(), display)
+        session = Session(study, intake, folders, engine or GameEngine(), Listener(), display)
         session.printed = text
         session.coalitions()
         return session

@@ -67,6 +67,8 @@ def load_imagefolder(data: DataSettings, seed: int) -> ContributorDataset:
         contributors=tuple(names.tolist()),
         labels=_labels([e.label for e in scan.entries if e.label is not None]),
         captions=tuple(e.text for e in scan.entries if e.text is not None) or None,
+        items=tuple(entry.file for entry in scan.entries),
+        registered=tuple(entry.registered for entry in scan.entries),
     )
 
 
