@@ -103,24 +103,19 @@ class Settlement:
 
 
 def settle(
-    weights: Sequence[float],
+    gross: Sequence[int],
     terms: Terms,
     holds: Sequence[Hold] = (),
     brought_forward: Mapping[int, int] | None = None,
 ) -> Settlement:
-    """Divide a pool, and say what of it is paid, held and carried forward.
+    """Say what of a divided pool is paid, held and carried forward.
 
     Args:
-        weights: Finite numbers of at least 0, one for each payee.
+        gross: Amounts from :func:`allocate_within`, one for each payee.
         terms: Sums of the policy.
         holds: Doubts about payees.
         brought_forward: Outstanding from earlier periods by position.
-
-    Raises:
-        InputError: If nobody has a weight and there is no floor that uses up the pool, floors are
-            above the pool, or a sum is negative.
     """
-    gross = allocate_within(weights, terms.pool, terms.floor, terms.cap, terms.tie_key)
     reserved = _reserved(gross, terms)
     held = _held(gross, reserved, holds)
     brought = [0] * len(gross)
@@ -129,7 +124,7 @@ def settle(
     due = [g - h + b for g, h, b in zip(gross, held, brought, strict=True)]
     paid = [amount if amount >= terms.threshold else 0 for amount in due]
     return Settlement(
-        gross=gross,
+        gross=list(gross),
         reserved=reserved,
         held=held,
         brought_forward=brought,

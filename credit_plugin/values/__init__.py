@@ -14,7 +14,7 @@ from credit_plugin.values.hierarchy import OwenValues, if_merged, if_split, owen
 from credit_plugin.values.interactions import Interactions, interactions
 from credit_plugin.values.ranks import probability_above, rank_intervals, settled_ranks
 from credit_plugin.values.registry import estimator_names, register_estimator
-from credit_plugin.values.reliability import Reliability, assess, misallocation
+from credit_plugin.values.reliability import Limits, Reliability, assess, misallocation
 from credit_plugin.values.result import ContributorValues
 from credit_plugin.values.two_level import two_level
 from credit_plugin.values.two_level_halves import assess_two_level
@@ -22,6 +22,7 @@ from credit_plugin.values.two_level_halves import assess_two_level
 __all__ = [
     "ContributorValues",
     "Interactions",
+    "Limits",
     "OwenValues",
     "Reliability",
     "SplitHalf",

@@ -50,6 +50,22 @@ MISALLOCATION_LIMIT = 0.15
 CORRELATION_LIMIT = 0.8
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What opens the gate; a payout policy may state others.
+
+    Attributes:
+        misallocation: The largest part of the payout that resampling may move.
+        correlation: The smallest rank correlation of two halves.
+    """
+
+    misallocation: float = MISALLOCATION_LIMIT
+    correlation: float = CORRELATION_LIMIT
+
+
+LIMITS = Limits()
+
+
 @dataclass(frozen=True, eq=False)
 class Reliability:
     """What speaks for and against paying by values.
@@ -157,6 +173,7 @@ def assess(
     values: ContributorValues,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
+    limits: Limits = LIMITS,
 ) -> Reliability:
     """Judge whether values are reliable enough to pay by.
 
@@ -165,6 +182,7 @@ def assess(
         values: Values with their draws.
         seed: Determines how coalitions are dealt into halves.
         options: Settings of the estimator that the values were made with.
+        limits: What opens the gate.
 
     Returns:
         The criteria, the verdict, and a statement in words.
@@ -177,15 +195,16 @@ def assess(
             "values: their contributors are not the table's; give the table they are of"
         )
     halves = split_half(table, values.estimator, seed, property=values.property, options=options)
-    return judge(values, halves)
+    return judge(values, halves, limits)
 
 
-def judge(values: ContributorValues, halves: SplitHalf) -> Reliability:
+def judge(values: ContributorValues, halves: SplitHalf, limits: Limits = LIMITS) -> Reliability:
     """Judge values by their draws and by what halves of their coalitions say.
 
     Args:
         values: Values with their draws.
         halves: How alike two halves rank the contributors.
+        limits: What opens the gate.
 
     Raises:
         InputError: If the values have no draws.
@@ -199,23 +218,27 @@ def judge(values: ContributorValues, halves: SplitHalf) -> Reliability:
         rank_high=high,
         settled_ranks=int((low == high).sum()),
         confidence=values.confidence,
-        failures=_failures(values, moved, halves),
+        failures=_failures(values, moved, halves, limits),
         notes=_notes(values, halves),
+        misallocation_limit=limits.misallocation,
+        correlation_limit=limits.correlation,
     )
 
 
-def _failures(values: ContributorValues, moved: float, halves: SplitHalf) -> tuple[str, ...]:
+def _failures(
+    values: ContributorValues, moved: float, halves: SplitHalf, limits: Limits
+) -> tuple[str, ...]:
     found = []
     if not values.shares().any():
         found.append("no contributor has a value above 0")
-    elif moved > MISALLOCATION_LIMIT:
-        found.append(f"resampling may move {100 * MISALLOCATION_LIMIT:g} % at most")
+    elif moved > limits.misallocation:
+        found.append(f"resampling may move {100 * limits.misallocation:g} % at most")
     if _nothing_known(values):
         found.append("nothing could be resampled (no coalition was left to chance or repeated)")
     if halves.correlation is None:
         found.append(halves.reason)
-    elif halves.correlation < CORRELATION_LIMIT:
-        found.append(f"the halves' rank correlation must be {CORRELATION_LIMIT:g} at least")
+    elif halves.correlation < limits.correlation:
+        found.append(f"the halves' rank correlation must be {limits.correlation:g} at least")
     return tuple(found)
 
 

@@ -29,6 +29,11 @@ def bounded(draw):
     return given, pool, floor, cap
 
 
+def divided(weights, terms, holds=(), brought_forward=None):
+    gross = allocate_within(weights, terms.pool, terms.floor, terms.cap, terms.tie_key)
+    return settle(gross, terms, holds, brought_forward)
+
+
 def ideal(weights, pool, floor, cap):
     """Return the division lambda * weight clipped to the bounds, exactly, by where it bends."""
     exact = [Fraction(w) for w in weights]
@@ -87,7 +92,7 @@ def test_bounds_that_hold_nobody_change_nothing(given, pool):
 def test_paid_and_held_and_carried_are_all_there_is(case, threshold, reserve, doubts, earlier):
     given, pool, floor, cap = case
     n = len(given)
-    found = settle(
+    found = divided(
         given,
         Terms(pool, floor, cap, threshold, int(reserve * pool)),
         [Hold(i % n, "a doubt", amount) for i, amount in doubts],
@@ -105,25 +110,25 @@ def test_paid_and_held_and_carried_are_all_there_is(case, threshold, reserve, do
 
 
 def test_two_doubts_about_the_same_money_hold_it_once():
-    found = settle([1, 1], Terms(100), [Hold(0, "copies", 30), Hold(0, "outlier", 20)])
+    found = divided([1, 1], Terms(100), [Hold(0, "copies", 30), Hold(0, "outlier", 20)])
     assert (found.held, found.paid) == ([30, 0], [20, 50])
 
 
 def test_a_doubt_without_an_amount_holds_everything_of_this_pool_only():
-    found = settle([1, 1], Terms(100), [Hold(1, "no licence")], {1: 7})
+    found = divided([1, 1], Terms(100), [Hold(1, "no licence")], {1: 7})
     assert (found.held, found.paid) == ([0, 50], [50, 7])
 
 
 def test_a_cap_that_stops_everybody_leaves_money_that_is_held():
-    found = settle([3, 2, 0], Terms(100, cap=30))
+    found = divided([3, 2, 0], Terms(100, cap=30))
     assert (found.gross, found.unassigned) == ([30, 30, 0], 40)
     assert found.totals()["held"] == 40
 
 
 def test_little_payments_wait_until_they_are_not():
-    first = settle([98, 2], Terms(100, threshold=5))
+    first = divided([98, 2], Terms(100, threshold=5))
     assert (first.paid, first.carried) == ([98, 0], [0, 2])
-    second = settle([97, 3], Terms(100, threshold=5), brought_forward={1: 2})
+    second = divided([97, 3], Terms(100, threshold=5), brought_forward={1: 2})
     assert (second.paid, second.carried) == ([97, 5], [0, 0])
 
 
@@ -150,7 +155,7 @@ def test_floors_alone_pay_a_pool_that_they_use_up():
 def test_a_million_payees_add_up():
     weights = [1 / (1 + i % 977) for i in range(10**6)]
     started = perf_counter()
-    found = settle(weights, Terms(10**9, floor=100, cap=50_000, threshold=150, reserve=10**7))
+    found = divided(weights, Terms(10**9, floor=100, cap=50_000, threshold=150, reserve=10**7))
     print(f"a million payees: {perf_counter() - started:.1f} s")
     sums = found.totals()
     assert sums["paid"] + sums["held"] + sums["carried"] == 10**9
