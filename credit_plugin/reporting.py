@@ -14,6 +14,7 @@ from credit_plugin.compensation.plots import convergence_plot, samples_plot, val
 from credit_plugin.compensation.rendering import escape_markdown
 from credit_plugin.compensation.report import ReportInputs, write_report
 from credit_plugin.compensation.wording import baseline_words, property_words
+from credit_plugin.contributors.unusual import distances
 from credit_plugin.fidelity.figures import agreement_figure, counterfactual_figure, lds_figure
 from credit_plugin.fidelity.result import RECORD, TABLE, FidelityResult
 from credit_plugin.fidelity.verdict import verdict
@@ -135,6 +136,10 @@ def _inputs(session: "Session") -> ReportInputs:
         fidelity=session.fidelity_result,
         versions=versions_of(PACKAGES),
         thumbnails=_thumbnails(session),
+        intake=session.intake,
+        standing=session.standing,
+        distances=distances(dataset),
+        others=tuple(session.tracker.other_studies(dataset.digest())),
     )
 
 

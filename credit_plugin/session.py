@@ -6,11 +6,13 @@ everything it has not been told yet. That one rule covers a first run, a resume 
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from credit_plugin.compensation.commitment import Standing, commit, policy_of, protocol_of
 from credit_plugin.config import Study
 from credit_plugin.contributors.intake import Intake
 from credit_plugin.diffusion.storage import read_config
@@ -36,6 +38,7 @@ from credit_plugin.stages import ROLES, Stages
 from credit_plugin.study import StudyResult, stopping_rule
 from credit_plugin.values import (
     ContributorValues,
+    Limits,
     Reliability,
     assess,
     assess_two_level,
@@ -85,6 +88,7 @@ class Session:
         self.reliability: dict[str, Reliability] = {}
         self.convergence: list[tuple[int, ContributorValues]] = []
         self.fidelity_result: FidelityResult | None = None
+        self.standing: Standing | None = None
         self.report_folder: Path | None = None
 
     def run(self, phases: Sequence[str]) -> None:
@@ -132,6 +136,7 @@ class Session:
 
     def coalitions(self) -> None:
         """Evaluate the coalitions that the ledger lacks, all of them or until a rule holds."""
+        self._commit_policy()
         if self.rule is None:
             self.evaluator.run(self.plan, "coalitions", watch=self.watch_convergence)
             self.watch_convergence()
@@ -140,6 +145,16 @@ class Session:
         self.retrainings.run()
         for line in self.lost():
             self.display.note(f"lost: {line}")
+
+    def _commit_policy(self) -> None:
+        """See that the payout policy is written down before the first coalition is known."""
+        policy = policy_of(self.study, self.directions)
+        known = len(self.evaluations()) + len(self.retrainings.evaluations())
+        now = datetime.now(UTC).replace(microsecond=0)
+        self.standing = commit(self.folders.table, policy, protocol_of(self.study), known, now)
+        self.tracker.log_policy(policy, self.standing.policy_sha256, self.dataset.digest())
+        for complaint in self.standing.complaints:
+            self.display.note(f"cannot be sealed: {complaint}")
 
     def values(self) -> None:
         """Estimate the values of every property from the table."""
@@ -281,10 +296,11 @@ class Session:
         }
 
     def _assess(self, table: UtilityTable, values: ContributorValues) -> Reliability:
-        seed = self.study.seed
+        seed, gate = self.study.seed, self.study.compensation.gate
+        limits = Limits(gate.misallocation, gate.correlation)
         if self.retrained_table is not None:
-            return assess_two_level(table, self.retrained_table, values, seed)
-        return assess(table, values, seed, self.study.values.options)
+            return assess_two_level(table, self.retrained_table, values, seed, limits)
+        return assess(table, values, seed, self.study.values.options, limits)
 
     def _check_enough(self, table: UtilityTable) -> None:
         shortage = self._shortage(table)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from credit_plugin.compensation.terms import check_policy
 from credit_plugin.config import Study, dump_study
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.contributors.intake import Intake, take_in
@@ -166,7 +167,7 @@ def check_study(study: Study, dataset: ContributorDataset) -> None:
     from credit_plugin.diffusion.domain import domain_of
     from credit_plugin.diffusion.tasks import create_task
     from credit_plugin.game.utilities import get_utility
-    from credit_plugin.properties.suite import check_suite
+    from credit_plugin.properties.suite import check_suite, directions
     from credit_plugin.retrainings import plan_retrainings
     from credit_plugin.values.estimation import shares_a_total
 
@@ -175,6 +176,7 @@ def check_study(study: Study, dataset: ContributorDataset) -> None:
     unsuitable = get_utility(study.game.utility).unsuitable(study)
     if unsuitable:
         raise InputError(unsuitable)
+    check_policy(study.compensation, dataset.contributors, directions(study.properties))
     check_suite(study.properties, prompts=study.diffusion.condition == "prompt")
     if not shares_a_total(study.values.estimator, study.values.options):
         raise InputError(

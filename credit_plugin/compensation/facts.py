@@ -1,8 +1,8 @@
 """What a report says, as plain data: shares, payouts, certainty and sensitivity.
 
-Payouts follow the values, clipped at 0 and renormalised; in measurements on games with known
-values this misallocated less than paying lower bounds or only significant values, so intervals are
-shown and not paid by. The payout by count of images stands beside it.
+Payouts are those of the study's policy (:mod:`credit_plugin.compensation.division`): by values
+where they are reliable, by the declared rule where not. What values would pay and what the number
+of images would pay stand beside it whatever the gate says.
 
 Sensitivity to the baseline is not an approximation: v(empty) is replaced in the utility table and
 the same estimator runs again. (For the exact Shapley value a change of v(empty) by d changes each
@@ -18,8 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from credit_plugin.compensation.division import Division, divide
+from credit_plugin.compensation.gate import judge_gate
 from credit_plugin.compensation.inputs import ReportInputs
 from credit_plugin.compensation.payout import allocate, as_amount, pool_in_minor_units
+from credit_plugin.compensation.warnings import warnings_of
 from credit_plugin.fidelity import verdict as judging
 from credit_plugin.fidelity.counterfactual import RANDOM
 from credit_plugin.fidelity.result import OWN, FidelityResult, Test
@@ -27,8 +30,8 @@ from credit_plugin.game.table import UtilityTable
 from credit_plugin.jsonable import jsonable
 from credit_plugin.values import ContributorValues, estimate, two_level
 
-SCHEMA_VERSION = 1
-STATUS = "draft, not signed"
+SCHEMA_VERSION = 2
+STATUS, SEALED = "draft, not signed", "sealed, not signed"
 _FEWEST_RESAMPLES = 2  # only the values are needed of a re-estimate, not its intervals
 
 
@@ -38,31 +41,40 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
     Numbers that are not finite become None.
     """
     study, headline = inputs.study, inputs.headline
-    currency = study.compensation.currency
-    pool = pool_in_minor_units(study.compensation.pool, currency)
-    rows = _rows(inputs, pool, currency)
+    policy = study.compensation
+    gate = judge_gate(policy, inputs.reliability, inputs.fidelity)
+    division = divide(
+        inputs.values, headline.property, inputs.claims, policy, gate, inputs.dataset_digest
+    )
+    certainty = _certainty(headline, inputs.table)
+    half_width = certainty["half_width_over_equal_share"]
     facts = {
         "schema_version": SCHEMA_VERSION,
-        "status": STATUS,
+        "status": SEALED if inputs.standing and inputs.standing.sealable else STATUS,
         "study": study.name,
         "created": inputs.created.isoformat(),
         "property": headline.property,
         "direction": inputs.directions[headline.property],
-        "currency": currency,
-        "pool_minor": pool,
-        "paid_minor": sum(row["payout_minor"] for row in rows),
+        "currency": policy.currency,
+        "pool_minor": pool_in_minor_units(policy.pool, policy.currency),
+        "totals_minor": division.settlement.totals(),
+        "gate": gate.to_json_dict(),
+        "warnings": warnings_of(inputs, gate, division, half_width),
+        "commitment": inputs.standing.to_json_dict() if inputs.standing else None,
+        "intake": inputs.intake.to_json_dict() if inputs.intake else None,
+        "other_studies": [dict(other) for other in inputs.others],
         "baseline": study.game.baseline,
         "v_empty": headline.v_empty,
         "v_full": headline.v_full,
         "confidence": headline.confidence,
         "estimator": headline.estimator,
         "diagnostics": dict(headline.diagnostics),
-        "certainty": _certainty(headline, inputs.table),
+        "certainty": certainty,
         "reliability": inputs.reliability.to_json_dict() if inputs.reliability else None,
         "fidelity": _fidelity(inputs.fidelity) if inputs.fidelity else None,
         "retrained": len(inputs.retrained.select(headline.property)) if inputs.retrained else 0,
-        "rows": rows,
-        "baselines": _under_baselines(inputs, pool),
+        "rows": _rows(inputs, division),
+        "baselines": _under_baselines(inputs),
         "properties": {name: v.to_json_dict() for name, v in inputs.values.items()},
         "directions": dict(inputs.directions),
         "full_model_properties": dict(inputs.full_model_properties),
@@ -85,11 +97,11 @@ def payouts(shares: np.ndarray, pool: int, tie_key: str) -> list[int]:
     return allocate(shares.tolist(), pool, tie_key) if shares.any() else [0] * len(shares)
 
 
-def _rows(inputs: ReportInputs, pool: int, currency: str) -> list[dict[str, Any]]:
+def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
     """Return one record for each contributor, the highest value first."""
-    headline, shares = inputs.headline, inputs.headline.shares()
-    paid = payouts(shares, pool, inputs.dataset_digest)
-    by_count = payouts(np.asarray(inputs.image_counts), pool, inputs.dataset_digest)
+    headline = inputs.headline
+    shares, records = headline.shares(), inputs.records()
+    outliers = {outlier.owner: outlier for outlier in division.outliers}
     rows = [
         {
             "contributor": name,
@@ -97,12 +109,13 @@ def _rows(inputs: ReportInputs, pool: int, currency: str) -> list[dict[str, Any]
             "standard_error": float(headline.standard_errors[i]),
             "ci_low": float(headline.ci_low[i]),
             "ci_high": float(headline.ci_high[i]),
-            "share": float(shares[i]),
-            "payout": as_amount(paid[i], currency),
-            "payout_minor": paid[i],
+            "ranks": _ranks(inputs, i),
+            "value_share": float(shares[i]),
+            "share": float(division.shares[i]),
+            **_money(inputs, division, i),
             "images": int(inputs.image_counts[i]),
-            "count_payout": as_amount(by_count[i], currency),
-            "count_payout_minor": by_count[i],
+            "submission": asdict(records[name]) if name in records else None,
+            "outlier": asdict(outliers[i]) if i in outliers else None,
             "licence": inputs.licences[i] if inputs.licences else None,
             "data_sha256": inputs.contributor_digests.get(name),
         }
@@ -110,6 +123,30 @@ def _rows(inputs: ReportInputs, pool: int, currency: str) -> list[dict[str, Any]
     ]
     order = np.argsort(-headline.values, kind="stable")
     return [rows[i] for i in order]
+
+
+def _money(inputs: ReportInputs, division: Division, i: int) -> dict[str, Any]:
+    """Return the amounts of one contributor, and why some of it waits."""
+    settled, currency = division.settlement, inputs.study.compensation.currency
+    return {
+        "payout": as_amount(settled.gross[i], currency),
+        "payout_minor": settled.gross[i],
+        "reserved_minor": settled.reserved[i],
+        "held_minor": settled.held[i],
+        "brought_forward_minor": settled.brought_forward[i],
+        "carried_minor": settled.carried[i],
+        "paid_minor": settled.paid[i],
+        "holds": [hold.reason for hold in division.holds if hold.payee == i],
+        "value_payout_minor": division.by_values[i],
+        "count_payout": as_amount(division.by_count[i], currency),
+        "count_payout_minor": division.by_count[i],
+    }
+
+
+def _ranks(inputs: ReportInputs, i: int) -> list[int] | None:
+    """Return the best and the worst rank that the data allow, if they are known."""
+    known = inputs.reliability
+    return None if known is None else [int(known.rank_low[i]), int(known.rank_high[i])]
 
 
 def _certainty(headline: ContributorValues, table: UtilityTable) -> dict[str, Any]:
@@ -202,11 +239,12 @@ def _removals(result: FidelityResult) -> list[dict[str, Any]]:
     return described
 
 
-def _under_baselines(inputs: ReportInputs, pool: int) -> list[dict[str, Any]]:
-    """Return shares and payouts under the study's baseline and each of the others.
+def _under_baselines(inputs: ReportInputs) -> list[dict[str, Any]]:
+    """Return shares and payouts by values under the study's baseline and each of the others.
 
     Lists are in the order of the contributors in the table.
     """
+    pool = pool_in_minor_units(inputs.study.compensation.pool, inputs.study.compensation.currency)
     headline, own = inputs.headline, inputs.headline.v_empty
     cases = [("own", own, headline.values)]
     for name, v_empty in inputs.baselines.items():

@@ -10,7 +10,10 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from credit_plugin.compensation.commitment import Standing
+from credit_plugin.compensation.division import Claims
 from credit_plugin.config import Study
+from credit_plugin.contributors.intake import Intake, OwnerRecord
 from credit_plugin.errors import InputError
 from credit_plugin.fidelity.result import FidelityResult
 from credit_plugin.game.table import UtilityTable
@@ -46,6 +49,10 @@ class ReportInputs:
         reliability: Whether anybody may be paid by the headline's values, if that was assessed.
         retrained: Oriented utilities of retrained coalitions, if the values are two-level.
         fidelity: What a check of the headline's values against retraining found, if there was one.
+        intake: What was submitted and who plays, if that was decided by a policy.
+        standing: How the policy stands to the one that was written down first, if one was.
+        distances: float [n], how far each contributor's images are from everybody else's.
+        others: Other studies on the same data, one record each.
 
     Raises:
         InputError: If the parts do not fit together.
@@ -74,6 +81,10 @@ class ReportInputs:
     reliability: Reliability | None = None
     retrained: UtilityTable | None = None
     fidelity: FidelityResult | None = None
+    intake: Intake | None = None
+    standing: Standing | None = None
+    distances: np.ndarray | None = None
+    others: tuple[Mapping[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         headline = self.study.properties.headline
@@ -89,6 +100,8 @@ class ReportInputs:
             raise InputError(f"image_counts: {len(self.image_counts)} for {len(names)} names")
         if self.licences and len(self.licences) != len(names):
             raise InputError(f"licences: {len(self.licences)} for {len(names)} contributors")
+        if self.distances is not None and len(self.distances) != len(names):
+            raise InputError(f"distances: {len(self.distances)} for {len(names)} contributors")
         if self.created.utcoffset() != timedelta(0):
             raise InputError("created: a time in UTC is needed, with its zone")
         paid_by = self.headline.values
@@ -99,3 +112,23 @@ class ReportInputs:
     def headline(self) -> ContributorValues:
         """The values that are paid by."""
         return self.values[self.study.properties.headline]
+
+    @property
+    def claims(self) -> Claims:
+        """What is known of the contributors beside their values."""
+        count = len(self.table.contributors)
+        records = self.records()
+        disputed = [
+            records[name].disputed_share if name in records else 0.0
+            for name in self.table.contributors
+        ]
+        unknown = np.full(count, np.nan)
+        return Claims(
+            images=np.asarray(self.image_counts),
+            disputed=np.array(disputed),
+            distances=unknown if self.distances is None else self.distances,
+        )
+
+    def records(self) -> dict[str, OwnerRecord]:
+        """Return what was submitted by owner; empty if nothing was decided by a policy."""
+        return {} if self.intake is None else {r.owner: r for r in self.intake.owners}

@@ -18,7 +18,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from credit_plugin.compensation import wording
+from credit_plugin.compensation import policy_words, wording
+from credit_plugin.compensation.formula import formula_lines
 from credit_plugin.compensation.payout import format_amount, format_money
 from credit_plugin.compensation.ranking import rank
 
@@ -73,19 +74,28 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
     rows = facts["rows"]
     ends = [number for row in rows for number in (row["ci_low"], row["ci_high"], row["value"])]
     direction = facts["direction"]
+    digits = wording.decimals_for(ends)
     return {
         **facts,
+        "sealed": facts["status"].startswith("sealed"),
+        "declared_words": policy_words.declared_words(facts["gate"]["paid_by"]),
+        "rule_words": policy_words.rule_words(facts),
+        "policy_words": policy_words.policy_lines(facts),
+        "copies_words": policy_words.copies_words(facts),
+        "decided": _anything_decided(facts["intake"]),
+        "waiting": any(row["payout_minor"] != row["paid_minor"] for row in rows),
+        "why_waiting": {row["contributor"]: policy_words.why_waiting(row) for row in rows},
+        "formula": formula_lines(facts, rows[0], digits),
         "game": facts["settings"]["game"],
         "words": wording.property_words(facts["property"]),
         "baseline_words": wording.baseline_words(facts["baseline"]),
         "utility_words": wording.utility_words(facts["settings"]),
         "design_words": wording.design_words(facts["settings"]["game"]["design"]),
-        "digits": wording.decimals_for(ends),
+        "digits": digits,
         "raw_full": facts["v_full"] * direction,
         "raw_empty": facts["v_empty"] * direction,
         "raw_digits": wording.decimals_for([facts["v_full"], facts["v_empty"]]),
         "gain": facts["v_full"] - facts["v_empty"],
-        "positive_sum": sum(max(0.0, row["value"]) for row in rows),
         "images": sum(row["images"] for row in rows),
         "chart": rank(rows),
         "place": {name: i for i, name in enumerate(_contributors(facts))},
@@ -95,6 +105,13 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
         "unpaid": [_baseline_name(facts, c) for c in facts["baselines"] if not any(c["shares"])],
         "total_cost": sum(s for s in facts["costs"].values() if s is not None),
     }
+
+
+def _anything_decided(intake: Mapping[str, Any] | None) -> bool:
+    """Return whether anybody's submission is not simply accepted under their own name."""
+    return intake is not None and any(
+        record["fates"] or record["names"] != [record["owner"]] for record in intake["owners"]
+    )
 
 
 def _contributors(facts: Mapping[str, Any]) -> list[str]:

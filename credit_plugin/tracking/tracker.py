@@ -27,6 +27,7 @@ from credit_plugin.tracking.parent import PARENT_TAG, children_of, find_parent
 from credit_plugin.tracking.reference import log_reference
 from credit_plugin.tracking.registry import PublishedModel, Registry
 from credit_plugin.tracking.store import open_store
+from credit_plugin.tracking.studies import studies_on
 from credit_plugin.tracking.views import artifact_page, share_view
 from credit_plugin.values import ContributorValues, Reliability
 
@@ -254,6 +255,15 @@ class StudyTracker:
         words = reliability.statement[:LONGEST_TAG]
         self.client.set_tag(self.parent_run_id, "credit.reliability", words)
 
+    def log_policy(self, policy: Mapping[str, Any], policy_sha256: str, data_sha256: str) -> None:
+        """Log which policy the study is paid by, and on which data, so that others find it."""
+        self.tag({"credit.policy_sha256": policy_sha256, "credit.data_sha256": data_sha256})
+        self.client.log_dict(self.parent_run_id, dict(policy), "policy.json")
+
+    def other_studies(self, data_sha256: str) -> list[dict[str, str]]:
+        """Return every other study on the same data that the store knows, oldest first."""
+        return studies_on(self.client, data_sha256, but=self.parent_run_id)
+
     def log_version_metrics(self, model: PublishedModel, metrics: Mapping[str, float]) -> None:
         """Log single numbers on a registered version, by way of the study's run."""
         stamp = int(time.time() * 1000)
@@ -412,8 +422,9 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
+        # what people called something (owners, files) need not be what MLflow calls a parameter
+        if isinstance(value, Mapping) and all(map(str.isidentifier, value)):
             flat |= _flat(value, f"{name}.")
         else:
-            flat[name] = json.dumps(value) if isinstance(value, list) else value
+            flat[name] = json.dumps(value) if isinstance(value, list | Mapping) else value
     return flat

@@ -13,7 +13,7 @@ from credit_plugin.game.table import UtilityTable
 from credit_plugin.seeding import numpy_generator
 from credit_plugin.values.halves import SplitHalf, deal_halves, spearman
 from credit_plugin.values.observations import observe
-from credit_plugin.values.reliability import Reliability, judge
+from credit_plugin.values.reliability import LIMITS, Limits, Reliability, judge
 from credit_plugin.values.result import ContributorValues
 from credit_plugin.values.two_level import NAME, two_level
 
@@ -21,7 +21,11 @@ DEALS = 5
 
 
 def assess_two_level(
-    cheap: UtilityTable, exact: UtilityTable, values: ContributorValues, seed: int = 0
+    cheap: UtilityTable,
+    exact: UtilityTable,
+    values: ContributorValues,
+    seed: int = 0,
+    limits: Limits = LIMITS,
 ) -> Reliability:
     """Judge whether two-level values are reliable enough to pay by.
 
@@ -30,9 +34,11 @@ def assess_two_level(
         exact: The exact game's table.
         values: Two-level values of the two, with their draws.
         seed: Determines how coalitions are dealt into halves.
+        limits: What opens the gate.
     """
     name = values.property
-    return judge(values, two_level_halves(cheap.select(name), exact.select(name), seed))
+    halves = two_level_halves(cheap.select(name), exact.select(name), seed)
+    return judge(values, halves, limits)
 
 
 def two_level_halves(cheap: UtilityTable, exact: UtilityTable, seed: int = 0) -> SplitHalf:

@@ -12,7 +12,7 @@ from credit_plugin import load_study
 from credit_plugin.compensation.report import ReportInputs
 from credit_plugin.game import UtilityTable, design
 from credit_plugin.game.toys import AdditiveGame, NoisyGame
-from credit_plugin.values import estimate
+from credit_plugin.values import assess, estimate
 
 WORTHS = (1.0, 2.5, -0.5, 0.25, 0.0)
 HEADLINE = "properties.headline=inception_score"
@@ -74,7 +74,9 @@ def make_inputs() -> Callable[..., ReportInputs]:
             name: estimate(table, estimator, seed, property=name, resamples=resamples)
             for name in table.property_names
         }
+        headline = values.get("inception_score")
         given = {
+            "reliability": assess(table, headline, seed) if headline is not None else None,
             "study": study,
             "created": datetime(2026, 11, 23, 20, 50, tzinfo=UTC),
             "values": values,

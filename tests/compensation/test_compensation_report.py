@@ -216,17 +216,20 @@ def test_a_baseline_like_the_own_one_is_not_shown_twice(make_inputs, tmp_path):
     assert "No other baseline was stated" in read_sheet(tmp_path / "report").text
 
 
-def test_nobody_is_paid_where_no_value_is_positive(make_inputs, tmp_path):
+def test_where_no_value_is_positive_the_declared_rule_pays(make_inputs, tmp_path):
     write_report(make_inputs(worths=(-1.0, -2.0, -0.5, -3.0)), tmp_path / "report")
     columns, facts = columns_of(tmp_path / "report"), read_facts(tmp_path / "report")
-    assert set(columns["payout"]) == {"0.00"}
-    assert set(map(float, columns["share"])) == {0.0}
-    assert facts["paid_minor"] == 0
-    assert facts["pool_minor"] == 10_000_00
-    assert sum(row["count_payout_minor"] for row in facts["rows"]) == 10_000_00
+    counts = dict(zip(columns["contributor"], columns["payout"], strict=True))
+    assert counts == {f"c{k}": f"{k}000.00" for k in (1, 2, 3, 4)}
+    assert {row["value_share"] for row in facts["rows"]} == {0.0}
+    assert {row["value_payout_minor"] for row in facts["rows"]} == {0}
+    assert facts["gate"]["paid_by"] == "count"
     for document in (read_page(tmp_path / "report"), read_sheet(tmp_path / "report")):
-        assert "value is positive, so nothing can be paid by these values" in document.text
-        assert all(row[4] == "0.00" for row in document.tables[0][1:])
+        assert "No contributor’s value is positive" in document.text  # noqa: RUF001
+        assert "the pool" in document.text
+        assert "is paid by number of accepted images" in document.text
+        assert document.tables[0][0][7].startswith("By values")
+        assert all(row[7] == "0.00" for row in document.tables[0][1:])
 
 
 def test_what_is_not_a_number_becomes_null_and_not_known(make_inputs, tmp_path):

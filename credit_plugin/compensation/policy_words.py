@@ -1,0 +1,132 @@
+"""A payout policy in plain words, for reports."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from credit_plugin.compensation.wording import baseline_words, moment, percent, plain
+
+_BY = {"count": "by number of accepted images", "equal": "to all owners alike"}
+_COPIES = {
+    "merge": "the earliest registration keeps a picture that several owners submitted; where it is "
+    "not known, money is held",
+    "hold": "pictures that several owners submitted all take part, and their money is held",
+    "keep": "pictures that several owners submitted all take part as they are",
+}
+
+
+def declared_words(rule: str) -> str:
+    """Return how a pool is paid by a rule that needs no values."""
+    return _BY.get(rule, plain(rule))
+
+
+def rule_words(facts: Mapping[str, Any]) -> str:
+    """Return how payouts came about, for the table of payouts."""
+    if not facts["gate"]["open"]:
+        return (
+            f"Payouts are made {declared_words(facts['gate']['paid_by'])}, the rule that the "
+            "policy declares for values that are not reliable enough."
+        )
+    words = "Payouts follow the values: values below 0 are shown but count as 0, the others are "
+    words += "scaled so that they add up to the pool, and the last cents go to the largest "
+    words += "remainders, so that payouts sum to the pool exactly."
+    policy = facts["settings"]["compensation"]
+    base = policy["rule"]["base_share"]
+    if base:
+        words += f" Of the pool, {percent(base, 0)} is paid {_BY[policy['rule']['base']]}."
+    return words
+
+
+def copies_words(facts: Mapping[str, Any]) -> str:
+    """Return whether copies across owners were looked for."""
+    if facts["settings"]["compensation"]["duplicates"] == "keep":
+        return "Whether several owners submitted the same picture was not looked at."
+    return "No picture was submitted by several owners."
+
+
+def policy_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return a policy as pairs of a term and what it says."""
+    policy, currency = facts["settings"]["compensation"], facts["currency"]
+    return [
+        ("Version", f"{policy['version']}{_period(policy)}"),
+        ("Pool", f"{policy['pool']} {currency}"),
+        ("Paid by", _properties(facts, policy)),
+        ("Baseline", baseline_words(facts["baseline"])),
+        ("If values are not reliable", f"the pool is paid {_BY[policy['fallback']]}"),
+        ("Reliable means", _gate(policy["gate"])),
+        *_sums(policy, currency),
+        ("Copies", _COPIES[policy["duplicates"]]),
+        ("Contests", _contests(policy)),
+        *_written_down(facts),
+    ]
+
+
+def why_waiting(row: Mapping[str, Any]) -> str:
+    """Return why some of a payee's money waits, in words; empty if none does."""
+    reasons = list(row["holds"])
+    if row["reserved_minor"]:
+        reasons.append("a reserve until contests are decided")
+    if row["carried_minor"]:
+        reasons.append("below the smallest payment")
+    return "; ".join(reasons)
+
+
+def _period(policy: Mapping[str, Any]) -> str:
+    return f", for {policy['period']}" if policy["period"] else ""
+
+
+def _properties(facts: Mapping[str, Any], policy: Mapping[str, Any]) -> str:
+    weights = {name: w for name, w in policy["weights"].items() if w > 0}
+    total = sum(weights.values())
+    paid = weights or {facts["property"]: 1}
+    named = [
+        plain(name) if len(paid) == 1 else f"{percent(w / total, 0)} by {plain(name)}"
+        for name, w in paid.items()
+    ]
+    base = policy["rule"]["base_share"]
+    words = "values (Shapley) of " + ", ".join(named)
+    return f"{words}; {percent(base, 0)} {_BY[policy['rule']['base']]}" if base else words
+
+
+def _gate(gate: Mapping[str, Any]) -> str:
+    words = (
+        f"resampling moves at most {percent(gate['misallocation'], 0)} of the payout, and two "
+        f"halves of the measurements rank contributors alike (at least {gate['correlation']:g})"
+    )
+    if gate["fidelity"]:
+        words += f"; checked against retraining, at least {gate['fidelity']:g} of what is possible"
+    return words
+
+
+def _sums(policy: Mapping[str, Any], currency: str) -> list[tuple[str, str]]:
+    lines = []
+    if float(policy["floor"]):
+        lines.append(("Guaranteed", f"{policy['floor']} {currency} to every owner"))
+    if policy["cap"] is not None:
+        lines.append(("At most", f"{policy['cap']} {currency} to one owner"))
+    if float(policy["threshold"]):
+        lines.append(
+            ("Smallest payment", f"{policy['threshold']} {currency}; less is carried forward")
+        )
+    if policy["reserve"]:
+        lines.append(
+            ("Reserve", f"{percent(policy['reserve'])} of every payout until contests are decided")
+        )
+    return lines
+
+
+def _contests(policy: Mapping[str, Any]) -> str:
+    days = f"within {policy['contest_days']} days after approval"
+    return f"{days}, {policy['contact']}" if policy["contact"] else days
+
+
+def _written_down(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    known = facts["commitment"]
+    if known is None:
+        return []
+    before = known["evaluations_before"]
+    when = f"{moment(known['committed'])}, " + (
+        f"when {before} measurements were known" if before else "before the first measurement"
+    )
+    own, first = known["policy_sha256"], known["committed_sha256"]
+    same = "this policy" if own == first else f"another policy, sha256 {first}"
+    return [("Written down", f"{when}: {same}"), ("sha256 of this policy", own)]
