@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from credit_plugin.compensation.commitment import FILE as COMMITMENTS
+from credit_plugin.compensation.commitment import read_commitments
 from credit_plugin.compensation.interactions_plot import interactions_plot
 from credit_plugin.compensation.plots import convergence_plot, samples_plot, values_plot
 from credit_plugin.compensation.rendering import escape_markdown
@@ -136,8 +138,8 @@ def _inputs(session: "Session") -> ReportInputs:
         fidelity=session.fidelity_result,
         versions=versions_of(PACKAGES),
         thumbnails=_thumbnails(session),
-        intake=session.intake,
-        standing=session.standing,
+        submissions=session.intake.submissions,
+        commitments=tuple(read_commitments(session.folders.table / COMMITMENTS)),
         distances=distances(dataset),
         others=tuple(session.tracker.other_studies(dataset.digest())),
     )

@@ -145,7 +145,7 @@ def commit(
     own = Commitment(sha256_of_policy(policy), now.isoformat(), evaluations, policy, protocol)
     if not known or known[-1].policy_sha256 != own.policy_sha256:
         _append(path, own)
-    return _standing((known or [own])[0], own)
+    return standing((known or [own])[0], policy, protocol)
 
 
 def read_commitments(path: Path) -> list[Commitment]:
@@ -169,28 +169,34 @@ def read_commitments(path: Path) -> list[Commitment]:
     return found
 
 
-def _append(path: Path, commitment: Commitment) -> None:
-    text = json.dumps(asdict(commitment), ensure_ascii=False, allow_nan=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _standing(first: Commitment, own: Commitment) -> Standing:
+def standing(first: Commitment, policy: Mapping[str, Any], protocol: Mapping[str, Any]) -> Standing:
+    """Say how a policy and a protocol stand to what was written down first."""
     complaints = []
     if first.evaluations:
         complaints.append(
             f"the policy was written down when {first.evaluations} evaluations were known already"
         )
-    if first.policy_sha256 != own.policy_sha256:
-        changed = ", ".join(differences(first.policy, own.policy))
+    own = sha256_of_policy(policy)
+    if first.policy_sha256 != own:
+        changed = ", ".join(differences(first.policy, policy))
         complaints.append(
             f"the policy is not the one that was written down before the first coalition: {changed}"
         )
-    changes = differences(first.protocol, own.protocol)
-    return Standing(first, own.policy_sha256, tuple(complaints), tuple(changes))
+    changes = differences(first.protocol, protocol)
+    return Standing(first, own, tuple(complaints), tuple(changes))
+
+
+def as_line(commitment: Commitment) -> str:
+    """Return a commitment as a line of its file."""
+    return json.dumps(asdict(commitment), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _append(path: Path, commitment: Commitment) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(as_line(commitment))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def differences(before: Any, after: Any, where: str = "") -> list[str]:

@@ -48,7 +48,7 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
     )
     certainty = _certainty(headline, inputs.table)
     half_width = certainty["half_width_over_equal_share"]
-    facts = {
+    facts: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "status": SEALED if inputs.standing and inputs.standing.sealable else STATUS,
         "study": study.name,
@@ -61,7 +61,7 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
         "gate": gate.to_json_dict(),
         "warnings": warnings_of(inputs, gate, division, half_width),
         "commitment": inputs.standing.to_json_dict() if inputs.standing else None,
-        "intake": inputs.intake.to_json_dict() if inputs.intake else None,
+        "submissions": inputs.submissions.to_json_dict() if inputs.submissions else None,
         "other_studies": [dict(other) for other in inputs.others],
         "baseline": study.game.baseline,
         "v_empty": headline.v_empty,
@@ -101,6 +101,7 @@ def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
     """Return one record for each contributor, the highest value first."""
     headline = inputs.headline
     shares, records = headline.shares(), inputs.records()
+    without, alone = _borders(inputs)
     outliers = {outlier.owner: outlier for outlier in division.outliers}
     rows = [
         {
@@ -114,6 +115,9 @@ def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
             "share": float(division.shares[i]),
             **_money(inputs, division, i),
             "images": int(inputs.image_counts[i]),
+            "without": without[i],
+            "alone": alone[i],
+            "distance": None if inputs.distances is None else float(inputs.distances[i]),
             "submission": asdict(records[name]) if name in records else None,
             "outlier": asdict(outliers[i]) if i in outliers else None,
             "licence": inputs.licences[i] if inputs.licences else None,
@@ -123,6 +127,20 @@ def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
     ]
     order = np.argsort(-headline.values, kind="stable")
     return [rows[i] for i in order]
+
+
+def _borders(inputs: ReportInputs) -> tuple[list[float | None], list[float | None]]:
+    """Return what was measured of everybody but one, and of each one alone; None if nothing was."""
+    table = inputs.table.select(inputs.headline.property)
+    sizes, n = table.coalitions.sum(axis=1), len(table.contributors)
+    found = []
+    for size, among in ((n - 1, ~table.coalitions), (1, table.coalitions)):
+        rows = np.flatnonzero(sizes == size)
+        who, utilities = among[rows].argmax(axis=1), table.utilities[rows]
+        counts = np.bincount(who, minlength=n)
+        sums = np.bincount(who, utilities, minlength=n)
+        found.append([float(s / c) if c else None for s, c in zip(sums, counts, strict=True)])
+    return found[0], found[1]
 
 
 def _money(inputs: ReportInputs, division: Division, i: int) -> dict[str, Any]:

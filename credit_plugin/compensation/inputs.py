@@ -10,10 +10,16 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from credit_plugin.compensation.commitment import Standing
+from credit_plugin.compensation.commitment import (
+    Commitment,
+    Standing,
+    policy_of,
+    protocol_of,
+    standing,
+)
 from credit_plugin.compensation.division import Claims
 from credit_plugin.config import Study
-from credit_plugin.contributors.intake import Intake, OwnerRecord
+from credit_plugin.contributors.intake import OwnerRecord, Submissions
 from credit_plugin.errors import InputError
 from credit_plugin.fidelity.result import FidelityResult
 from credit_plugin.game.table import UtilityTable
@@ -49,8 +55,8 @@ class ReportInputs:
         reliability: Whether anybody may be paid by the headline's values, if that was assessed.
         retrained: Oriented utilities of retrained coalitions, if the values are two-level.
         fidelity: What a check of the headline's values against retraining found, if there was one.
-        intake: What was submitted and who plays, if that was decided by a policy.
-        standing: How the policy stands to the one that was written down first, if one was.
+        submissions: What was submitted and who plays, if that was decided by a policy.
+        commitments: Policies that were written down, the first one first; may be empty.
         distances: float [n], how far each contributor's images are from everybody else's.
         others: Other studies on the same data, one record each.
 
@@ -81,8 +87,8 @@ class ReportInputs:
     reliability: Reliability | None = None
     retrained: UtilityTable | None = None
     fidelity: FidelityResult | None = None
-    intake: Intake | None = None
-    standing: Standing | None = None
+    submissions: Submissions | None = None
+    commitments: tuple[Commitment, ...] = ()
     distances: np.ndarray | None = None
     others: tuple[Mapping[str, str], ...] = ()
 
@@ -129,6 +135,14 @@ class ReportInputs:
             distances=unknown if self.distances is None else self.distances,
         )
 
+    @property
+    def standing(self) -> Standing | None:
+        """How the policy stands to the one that was written down first, if one was."""
+        if not self.commitments:
+            return None
+        policy = policy_of(self.study, self.directions)
+        return standing(self.commitments[0], policy, protocol_of(self.study))
+
     def records(self) -> dict[str, OwnerRecord]:
         """Return what was submitted by owner; empty if nothing was decided by a policy."""
-        return {} if self.intake is None else {r.owner: r for r in self.intake.owners}
+        return {} if self.submissions is None else {r.owner: r for r in self.submissions.owners}

@@ -19,9 +19,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from credit_plugin.compensation import policy_words, wording
-from credit_plugin.compensation.formula import formula_lines
+from credit_plugin.compensation.formula import Formula
 from credit_plugin.compensation.payout import format_amount, format_money
 from credit_plugin.compensation.ranking import rank
+from credit_plugin.compensation.statements import value_digits
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _ACTIVE_IN_MARKDOWN = frozenset(r"\`*_{}[]()#+-.!|~=:@$^")
@@ -39,21 +40,14 @@ def render_html(
         hashes: sha256 of the files that the page rests on, by name.
         thumbnails: PNG of one image by contributor; others are left out.
     """
-    style = _read_style()
-    pictures = {name: _data_uri(png) for name, png in thumbnails.items() if png.startswith(_PNG)}
-    template = _environment().get_template("report.html.j2")
-    return template.render(
-        **_view(facts),
-        hashes=hashes,
-        thumbnails=pictures,
-        style=Markup(style),  # noqa: S704 - a file of this package
-        style_hash=b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
-    )
+    pictures = {name: uri for name, png in thumbnails.items() if (uri := data_uri(png))}
+    template = environment().get_template("report.html.j2")
+    return template.render(**_view(facts), **style_of_page(), hashes=hashes, thumbnails=pictures)
 
 
 def render_markdown(facts: Mapping[str, Any], hashes: Mapping[str, str]) -> str:
     """Return the report as Markdown (CommonMark with tables)."""
-    return _environment().get_template("report.md.j2").render(**_view(facts), hashes=hashes)
+    return environment().get_template("report.md.j2").render(**_view(facts), hashes=hashes)
 
 
 def escape_markdown(text: object) -> str:
@@ -72,9 +66,7 @@ def _escape_character(character: str) -> str:
 def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts with what templates should not have to compute."""
     rows = facts["rows"]
-    ends = [number for row in rows for number in (row["ci_low"], row["ci_high"], row["value"])]
-    direction = facts["direction"]
-    digits = wording.decimals_for(ends)
+    direction, digits = facts["direction"], value_digits(facts)
     return {
         **facts,
         "sealed": facts["status"].startswith("sealed"),
@@ -82,10 +74,10 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
         "rule_words": policy_words.rule_words(facts),
         "policy_words": policy_words.policy_lines(facts),
         "copies_words": policy_words.copies_words(facts),
-        "decided": _anything_decided(facts["intake"]),
+        "decided": _anything_decided(facts["submissions"]),
         "waiting": any(row["payout_minor"] != row["paid_minor"] for row in rows),
         "why_waiting": {row["contributor"]: policy_words.why_waiting(row) for row in rows},
-        "formula": formula_lines(facts, rows[0], digits),
+        "formula": Formula(facts, digits).lines(rows[0]),
         "game": facts["settings"]["game"],
         "words": wording.property_words(facts["property"]),
         "baseline_words": wording.baseline_words(facts["baseline"]),
@@ -107,10 +99,10 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _anything_decided(intake: Mapping[str, Any] | None) -> bool:
+def _anything_decided(submissions: Mapping[str, Any] | None) -> bool:
     """Return whether anybody's submission is not simply accepted under their own name."""
-    return intake is not None and any(
-        record["fates"] or record["names"] != [record["owner"]] for record in intake["owners"]
+    return submissions is not None and any(
+        record["fates"] or record["names"] != [record["owner"]] for record in submissions["owners"]
     )
 
 
@@ -161,8 +153,9 @@ def _compared(facts: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return the template engine: everything that goes into HTML is escaped."""
+    jinja = Environment(
         loader=PackageLoader("credit_plugin.compensation"),
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         undefined=StrictUndefined,
@@ -170,7 +163,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {
+    jinja.filters |= {
         "amount": lambda minor, currency: format_amount(minor, currency).replace(
             "-", wording.MINUS
         ),
@@ -182,14 +175,22 @@ def _environment() -> Environment:
         "plain": wording.plain,
         "md": escape_markdown,
     }
-    return environment
+    return jinja
 
 
-def _read_style() -> str:
-    environment = _environment()
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, "report.css")[0]
+def style_of_page() -> dict[str, str]:
+    """Return the style sheet of every page, and the hash by which a page's policy allows it."""
+    jinja = environment()
+    assert jinja.loader is not None
+    style = jinja.loader.get_source(jinja, "report.css")[0]
+    return {
+        "style": Markup(style),  # noqa: S704 - a file of this package
+        "style_hash": b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
+    }
 
 
-def _data_uri(png: bytes) -> str:
+def data_uri(png: bytes) -> str | None:
+    """Return a PNG as an address that a page can show; None if it is none."""
+    if not png.startswith(_PNG):
+        return None
     return "data:image/png;base64," + b64encode(png).decode("ascii")

@@ -2,13 +2,19 @@
 
 ==================  ==============================================================================
 ``values.csv``      contributor, value, standard_error, ci_low, ci_high, share, payout
+``payouts.csv``     contributor, payout, and what of it is held, carried forward and paid
 ``values.json``     everything that the report says (:mod:`credit_plugin.compensation.facts`)
+``statements.jsonl``  one line for each payee: what they are told, and its proof
 ``coalitions.csv``  the utility table that the values were computed from
 ``retrainings.csv`` utilities of retrained coalitions, if the values rest on them too
 ``fidelity.json``   what a check against retraining found, if there was one, and
 ``fidelity.csv``    its table of methods (:mod:`credit_plugin.fidelity.result`)
-``report.html``     for people; one file, no script, nothing loaded from elsewhere
+``commitments.jsonl``  policies that were written down, the first one first
+``report.html``     the reviewer's dossier; one file, no script, nothing loaded from elsewhere
 ``report.md``       the same in Markdown
+``summary.html``    the public summary, without anybody's name or payout, and
+``summary.md``      the same in Markdown
+``thumbnails.json`` one small picture of each contributor, PNG in base64
 ``manifest.json``   hash and size of each file, settings, versions, digests, models
 ==================  ==============================================================================
 
@@ -22,13 +28,18 @@ be read back as it was.
 import csv
 import json
 import unicodedata
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from credit_plugin.compensation.commitment import FILE as COMMITMENTS
+from credit_plugin.compensation.commitment import as_line
 from credit_plugin.compensation.facts import SCHEMA_VERSION, collect_facts
 from credit_plugin.compensation.inputs import ReportInputs
+from credit_plugin.compensation.payout import as_amount
+from credit_plugin.compensation.policy_words import why_waiting
 from credit_plugin.compensation.publication import (
     check_manifest,
     published,
@@ -36,11 +47,20 @@ from credit_plugin.compensation.publication import (
     write_manifest,
 )
 from credit_plugin.compensation.rendering import render_html, render_markdown
+from credit_plugin.compensation.statements import FILE as STATEMENTS
+from credit_plugin.compensation.statements import seal, write_statements
+from credit_plugin.compensation.summary_rendering import (
+    render_summary_html,
+    render_summary_markdown,
+)
 from credit_plugin.fidelity.result import RECORD
 
 __all__ = ["ReportInputs", "as_cell", "check_manifest", "write_report"]
 
-_RESTS_ON = ("values.json", "coalitions.csv", "retrainings.csv", RECORD)
+FACTS, COALITIONS, RETRAININGS = "values.json", "coalitions.csv", "retrainings.csv"
+THUMBNAILS = "thumbnails.json"
+_RESTS_ON = (FACTS, COALITIONS, RETRAININGS, RECORD)
+_AMOUNTS = ("payout", "brought_forward", "held", "carried", "paid", "count_payout", "value_payout")
 _NUMBERS = ("value", "standard_error", "ci_low", "ci_high", "share")
 
 
@@ -58,33 +78,72 @@ def write_report(inputs: ReportInputs, folder: Path) -> dict[str, Any]:
         InputError: If the pool has smaller units than its currency, or the table cannot be
             estimated from under another baseline.
     """
-    facts = collect_facts(inputs)
+    facts = sealed_facts(inputs)
     with published(folder) as draft:
-        _write_values_csv(facts["rows"], draft / "values.csv")
-        (draft / "values.json").write_text(_as_json(facts), "utf-8")
-        inputs.table.to_csv(draft / "coalitions.csv")
+        (draft / FACTS).write_text(as_json(facts), "utf-8")
+        inputs.table.to_csv(draft / COALITIONS)
         if inputs.retrained is not None:
-            inputs.retrained.to_csv(draft / "retrainings.csv")
+            inputs.retrained.to_csv(draft / RETRAININGS)
         if inputs.fidelity is not None:
             inputs.fidelity.save(draft)
-        rests_on = [n for n in _RESTS_ON if (draft / n).exists()]
-        hashes = {name: sha256_of(draft / name) for name in rests_on}
-        page = render_html(facts, hashes, inputs.thumbnails)
-        (draft / "report.html").write_text(page, "utf-8")
-        (draft / "report.md").write_text(render_markdown(facts, hashes), "utf-8")
-        return write_manifest(
-            draft,
-            {
-                "schema_version": SCHEMA_VERSION,
-                "status": facts["status"],
-                "created": facts["created"],
-                "settings": facts["settings"],
-                "versions": facts["versions"],
-                "data": {"name": facts["dataset"], "sha256": facts["dataset_digest"]},
-                "contributors": dict(inputs.contributor_digests),
-                "models": facts["models"],
-            },
-        )
+        if inputs.commitments:
+            lines = map(as_line, inputs.commitments)
+            (draft / COMMITMENTS).write_text("".join(lines), "utf-8")
+        pictures = {n: b64encode(png).decode() for n, png in inputs.thumbnails.items()}
+        (draft / THUMBNAILS).write_text(json.dumps(pictures, ensure_ascii=False), "utf-8")
+        write_derived(facts, draft)
+        return write_manifest(draft, manifest_statements(facts))
+
+
+def sealed_facts(inputs: ReportInputs) -> dict[str, Any]:
+    """Return everything that a report says, the root of its statements among it."""
+    facts = collect_facts(inputs)
+    statements = {"root": seal(facts).root, "count": len(facts["rows"])}
+    return {**facts, "statements": statements}
+
+
+def write_derived(facts: Mapping[str, Any], folder: Path) -> None:
+    """Write the files that follow from the facts and from the files that a folder holds."""
+    tree = seal(facts)
+    _write_values_csv(facts["rows"], folder / "values.csv")
+    _write_payouts_csv(facts, folder / "payouts.csv")
+    write_statements(facts, tree, folder / STATEMENTS)
+    hashes = {n: sha256_of(folder / n) for n in _RESTS_ON if (folder / n).exists()}
+    pages = {
+        "report.html": render_html(facts, hashes, read_thumbnails(folder)),
+        "report.md": render_markdown(facts, hashes),
+        "summary.html": render_summary_html(facts, hashes[FACTS]),
+        "summary.md": render_summary_markdown(facts, hashes[FACTS]),
+    }
+    for name, page in pages.items():
+        (folder / name).write_text(page, "utf-8")
+
+
+def manifest_statements(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the manifest of a report says beside its files."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "status": facts["status"],
+        "created": facts["created"],
+        "settings": facts["settings"],
+        "versions": facts["versions"],
+        "data": {"name": facts["dataset"], "sha256": facts["dataset_digest"]},
+        "contributors": {
+            row["contributor"]: row["data_sha256"] for row in facts["rows"] if row["data_sha256"]
+        },
+        "models": facts["models"],
+    }
+
+
+def read_thumbnails(folder: Path) -> dict[str, bytes]:
+    """Return the pictures of a report's folder by contributor, PNG."""
+    stored = json.loads((folder / THUMBNAILS).read_text("utf-8"))
+    return {name: b64decode(text) for name, text in stored.items()}
+
+
+def as_json(facts: Mapping[str, Any]) -> str:
+    """Return the facts as the text of ``values.json``."""
+    return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def as_cell(name: str) -> str:
@@ -107,5 +166,13 @@ def _write_values_csv(rows: list[Mapping[str, Any]], path: Path) -> None:
             writer.writerow([as_cell(row["contributor"]), *numbers, Decimal(row["payout"])])
 
 
-def _as_json(facts: Mapping[str, Any]) -> str:
-    return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+def _write_payouts_csv(facts: Mapping[str, Any], path: Path) -> None:
+    currency = facts["currency"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        columns = ("contributor", *_AMOUNTS, "currency", "why_waiting")
+        csv.writer(file, lineterminator="\n").writerow(columns)
+        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        for row in facts["rows"]:
+            amounts = [Decimal(as_amount(row[f"{name}_minor"], currency)) for name in _AMOUNTS]
+            waits = as_cell(why_waiting(row))
+            writer.writerow([as_cell(row["contributor"]), *amounts, currency, waits])

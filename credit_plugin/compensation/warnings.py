@@ -55,10 +55,10 @@ def _outliers(inputs: ReportInputs, division: Division) -> Iterator[str]:
 
 
 def _disputed(inputs: ReportInputs) -> Iterator[str]:
-    if inputs.intake is None or not inputs.intake.clusters:
+    if inputs.submissions is None or not inputs.submissions.clusters:
         return
-    held = [record.owner for record in inputs.intake.owners if record.disputed_share]
-    pictures = inputs.intake.clusters
+    held = [record.owner for record in inputs.submissions.owners if record.disputed_share]
+    pictures = inputs.submissions.clusters
     first = (
         f"{pictures} {'picture was' if pictures == 1 else 'pictures were'} submitted "
         "by several owners"

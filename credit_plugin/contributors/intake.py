@@ -18,7 +18,7 @@ An owner of whom nothing stays leaves the game, and is still in the report with 
 import difflib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -77,39 +77,47 @@ class OwnerRecord:
         return self.fates.get("disputed", 0) / self.accepted if self.accepted else 0.0
 
 
+@dataclass(frozen=True)
+class Submissions:
+    """What everybody submitted, and what became of it.
+
+    Attributes:
+        owners: Everybody who submitted, players first in the game's order.
+        clusters: How many pictures several owners submitted.
+    """
+
+    owners: tuple[OwnerRecord, ...]
+    clusters: int
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return {"clusters": self.clusters, "owners": [asdict(record) for record in self.owners]}
+
+    @classmethod
+    def from_json_dict(cls, stated: Mapping[str, Any]) -> "Submissions":
+        """Return what :meth:`to_json_dict` wrote."""
+        owners = [
+            OwnerRecord(
+                **{**record, "names": tuple(record["names"]), "reasons": tuple(record["reasons"])}
+            )
+            for record in stated["owners"]
+        ]
+        return cls(tuple(owners), stated["clusters"])
+
+
 @dataclass(frozen=True, eq=False)
 class Intake:
     """The players and what they play with.
 
     Attributes:
         dataset: Images under their verified owners.
-        owners: Everybody who submitted, players first in the game's order.
+        submissions: What everybody submitted, and what became of it.
         decisions: One for each image that left or is disputed, in the data's order.
-        clusters: How many pictures several owners submitted.
     """
 
     dataset: ContributorDataset
-    owners: tuple[OwnerRecord, ...]
+    submissions: Submissions
     decisions: tuple[Decision, ...]
-    clusters: int
-
-    def to_json_dict(self) -> dict[str, Any]:
-        """Return what the report says of it."""
-        return {
-            "clusters": self.clusters,
-            "owners": [
-                {
-                    "owner": record.owner,
-                    "names": list(record.names),
-                    "submitted": record.submitted,
-                    "accepted": record.accepted,
-                    "fates": dict(record.fates),
-                    "disputed_share": record.disputed_share,
-                    "reasons": list(record.reasons),
-                }
-                for record in self.owners
-            ],
-        }
 
 
 def take_in(submitted: ContributorDataset, policy: CompensationSettings) -> Intake:
@@ -249,7 +257,7 @@ def _intake(
     records = tuple(
         _record(submitted, owners[i], owner == i, plays, of_owner[owners[i]]) for i in listed
     )
-    return Intake(dataset, records, decisions, clusters)
+    return Intake(dataset, Submissions(records, clusters), decisions)
 
 
 def _playing(
@@ -281,7 +289,7 @@ def _record(
         names=tuple(submitted.contributors[index] for index in under),
         submitted=int(theirs.sum()),
         accepted=int((theirs & plays).sum()),
-        fates=Counter(decision.fate for decision in own),
+        fates=dict(Counter(decision.fate for decision in own)),
         reasons=tuple(dict.fromkeys(decision.reason for decision in own)),
     )
 

@@ -24,6 +24,11 @@ FILES = {
     "coalitions.csv",
     "report.html",
     "report.md",
+    "summary.html",
+    "summary.md",
+    "statements.jsonl",
+    "payouts.csv",
+    "thumbnails.json",
     "manifest.json",
 }
 

@@ -39,14 +39,14 @@ def policy(**settings):
 
 
 def by_owner(intake):
-    return {record.owner: record for record in intake.owners}
+    return {record.owner: record for record in intake.submissions.owners}
 
 
 def test_a_policy_that_says_nothing_changes_nothing(submitted):
     intake = take_in(submitted, policy())
     assert intake.dataset is submitted
     assert intake.decisions == ()
-    assert [(r.owner, r.submitted, r.accepted) for r in intake.owners] == [
+    assert [(r.owner, r.submitted, r.accepted) for r in intake.submissions.owners] == [
         ("ann", 4, 4),
         ("bob", 3, 3),
         ("ann-2", 2, 2),
@@ -62,7 +62,7 @@ def test_an_owner_is_the_union_of_names_and_files(submitted):
     assert players.licences == ("CC0; CC BY 4.0", "CC BY 4.0")
     record = by_owner(intake)["Ann"]
     assert record.names == ("ann", "ann-2", "cleo")
-    assert [r.owner for r in intake.owners] == ["Ann", "bob"]
+    assert [r.owner for r in intake.submissions.owners] == ["Ann", "bob"]
 
 
 def test_splitting_under_more_names_is_the_same_data_for_one_owner(submitted):
@@ -90,7 +90,7 @@ def test_what_is_withdrawn_or_excluded_is_in_no_coalition(submitted):
     record = by_owner(intake)["bob"]
     assert (record.submitted, record.accepted, dict(record.fates)) == (3, 0, {"withdrawn": 3})
     assert record.reasons == ("by letter of 3 May",)
-    assert intake.owners[-1].owner == "bob"  # who plays comes first
+    assert intake.submissions.owners[-1].owner == "bob"  # who plays comes first
 
 
 def test_a_withdrawn_owner_takes_all_names_along(submitted):
@@ -131,7 +131,7 @@ def test_where_the_first_is_not_known_the_money_is_held(submitted, dates):
         ("9.png", "merged"),
     ]
     assert by_owner(intake)["bob"].disputed_share == pytest.approx(1 / 3)
-    assert intake.clusters == 1
+    assert intake.submissions.clusters == 1
 
 
 def test_hold_lets_all_copies_play_and_keep_does_nothing(submitted):
