@@ -65,7 +65,8 @@ def make_inputs() -> Callable[..., ReportInputs]:
         resamples: int = 20,
         **facts: object,
     ) -> ReportInputs:
-        study = load_study("digits", overrides=(HEADLINE, *overrides))
+        own = (HEADLINE, f"values.resamples={max(resamples, 20)}", *overrides)
+        study = load_study("digits", overrides=own)
         table = measured(worths) if only is None else measured(worths).select(only)
         table = table if names is None else with_names(table, names)
         names = table.contributors
