@@ -302,6 +302,57 @@ def estimate(
 
 
 @main.command()
+@click.argument("source")
+@click.option("--tracking-uri", metavar="URI", help="MLflow tracking URI, for a version.")
+def verify(source: str, tracking_uri: str | None) -> None:
+    """Compute a report again, or check a payee's statement, and say what does not match.
+
+    SOURCE is a report's folder, a registered version of values, or the .json file of a statement.
+    Exit code 0 if everything matches, 1 with a list of what does not.
+
+    \b
+    Example:
+      credit verify models:/designers.values/latest
+    """  # noqa: D301 - click reads this control character
+    from credit_plugin.verifying import verify as check_again
+
+    found = check_again(source, tracking_uri or None)
+    for line in found.complaints:
+        click.echo(f"does not match: {line}")
+    for line in found.matches:
+        click.echo(f"ok  {line}")
+    if found.complaints:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("source")
+@click.option("--owner", "owners", multiple=True, metavar="NAME", help="Whose; may be repeated.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder to write to.",
+)
+@click.option("--tracking-uri", metavar="URI", help="MLflow tracking URI, for a version.")
+def statement(source: str, owners: tuple[str, ...], out: Path, tracking_uri: str | None) -> None:
+    """Write payees' statements, each with a proof that it is among the sealed ones.
+
+    SOURCE is a report's folder or a registered version of values. Without --owner everybody's
+    statement is written: HTML and Markdown to read, JSON to verify.
+
+    \b
+    Example:
+      credit statement models:/designers.values/latest --owner 'Micah Lanier' --out statements/
+    """  # noqa: D301 - click reads this control character
+    from credit_plugin.verifying import write_payees_statements
+
+    count = write_payees_statements(source, out, owners, tracking_uri or None)
+    click.echo(f"{count} {'statement' if count == 1 else 'statements'} in {out}")
+
+
+@main.command()
 def presets() -> None:
     """List the presets with what each needs.
 

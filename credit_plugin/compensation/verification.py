@@ -102,9 +102,7 @@ def _recomputed(folder: Path) -> Iterator[str]:
     told = {key: fact for key, fact in stated.items() if key != "statements"}
     differing = list(_differences(collect_facts(read_inputs(folder, stated)), told))
     differing.sort(key=lambda found: not found[0].startswith("properties."))  # causes first
-    shown = [
-        f"{FACTS}: {where} is stated as {b}, and computes to {a}" for where, a, b in differing
-    ]
+    shown = [f"{FACTS}: {where} is stated as {b}, and computes to {a}" for where, a, b in differing]
     yield from shown[:_MOST]
     if len(shown) > _MOST:
         yield f"{FACTS}: and {len(shown) - _MOST} more numbers do not match"
