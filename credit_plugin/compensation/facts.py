@@ -22,6 +22,7 @@ from credit_plugin.compensation.division import Division, divide
 from credit_plugin.compensation.gate import judge_gate
 from credit_plugin.compensation.inputs import ReportInputs
 from credit_plugin.compensation.payout import allocate, as_amount, pool_in_minor_units
+from credit_plugin.compensation.proxy_check import check_large_payees
 from credit_plugin.compensation.warnings import warnings_of
 from credit_plugin.fidelity import verdict as judging
 from credit_plugin.fidelity.counterfactual import RANDOM
@@ -46,7 +47,7 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
     division = divide(
         inputs.values, headline.property, inputs.claims, policy, gate, inputs.dataset_digest
     )
-    certainty = _certainty(headline, inputs.table)
+    certainty, proxy = _certainty(headline, inputs.table), check_large_payees(inputs)
     half_width = certainty["half_width_over_equal_share"]
     facts: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -59,7 +60,10 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
         "pool_minor": pool_in_minor_units(policy.pool, policy.currency),
         "totals_minor": division.settlement.totals(),
         "gate": gate.to_json_dict(),
-        "warnings": warnings_of(inputs, gate, division, half_width),
+        "warnings": warnings_of(inputs, gate, division, proxy, half_width),
+        "proxy_residuals": [
+            {**asdict(found), "contributor": headline.contributors[found.player]} for found in proxy
+        ],
         "commitment": inputs.standing.to_json_dict() if inputs.standing else None,
         "submissions": inputs.submissions.to_json_dict() if inputs.submissions else None,
         "other_studies": [dict(other) for other in inputs.others],

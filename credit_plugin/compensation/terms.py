@@ -23,8 +23,7 @@ def terms_of(policy: CompensationSettings, payees: int, tie_key: str = "") -> Te
     """
     currency = policy.currency
     pool = pool_in_minor_units(policy.pool, currency)
-    floor = pool_in_minor_units(policy.floor, currency)
-    cap = None if policy.cap is None else pool_in_minor_units(policy.cap, currency)
+    floor, cap = bounds_of(policy)
     if floor * payees > pool:
         raise InputError(
             f"compensation.floor: {payees} owners of {format_money(floor, currency)} each are "
@@ -44,6 +43,13 @@ def terms_of(policy: CompensationSettings, payees: int, tie_key: str = "") -> Te
         reserve=int(Decimal(str(policy.reserve)) * pool),
         tie_key=tie_key,
     )
+
+
+def bounds_of(policy: CompensationSettings) -> tuple[int, int | None]:
+    """Return the least and the most that an owner gets, in minor units; None without a cap."""
+    floor = pool_in_minor_units(policy.floor, policy.currency)
+    cap = None if policy.cap is None else pool_in_minor_units(policy.cap, policy.currency)
+    return floor, cap
 
 
 def check_policy(

@@ -1,14 +1,20 @@
 """What a reviewer must have read before anything else, as sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from credit_plugin.compensation.division import Division
 from credit_plugin.compensation.gate import Gate
 from credit_plugin.compensation.inputs import ReportInputs
+from credit_plugin.compensation.wording import property_words
+from credit_plugin.values.proxy_residuals import ProxyResidual
 
 
 def warnings_of(
-    inputs: ReportInputs, gate: Gate, division: Division, half_width: float | None
+    inputs: ReportInputs,
+    gate: Gate,
+    division: Division,
+    proxy: Sequence[ProxyResidual],
+    half_width: float | None,
 ) -> list[str]:
     """Return warnings, the gravest first.
 
@@ -16,6 +22,7 @@ def warnings_of(
         inputs: What the report is made from.
         gate: Whether values pay.
         division: Who gets what.
+        proxy: What retraining says of the owners who are paid most, beyond the proxy.
         half_width: Typical half-width of an interval over the value of an equal share; None where
             it is not known.
     """
@@ -24,6 +31,7 @@ def warnings_of(
         *_not_sealable(inputs),
         *_too_many(inputs, half_width),
         *_outliers(inputs, division),
+        *_proxy(inputs, proxy),
         *_disputed(inputs),
         *_other_studies(inputs),
     ]
@@ -52,6 +60,19 @@ def _outliers(inputs: ReportInputs, division: Division) -> Iterator[str]:
             f"({outlier.ratio:.3g} times the median for each image). Rare work looks like this, "
             "and so do images made to inflate a value: look at them, and retrain without them."
         )
+
+
+def _proxy(inputs: ReportInputs, proxy: Sequence[ProxyResidual]) -> Iterator[str]:
+    name = property_words(inputs.headline.property).name
+    for found in proxy:
+        if found.flagged:
+            less = "less" if found.effect < 0 else "more"
+            yield (
+                f"Retraining gives {inputs.table.contributors[found.player]} {less} than these "
+                f"measurements predict: by {abs(found.effect):.3g} of {name}, standard error "
+                f"{found.standard_error:.2g}, over {found.coalitions} retrained groups. Their "
+                "payout rests on the way of measuring."
+            )
 
 
 def _disputed(inputs: ReportInputs) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from credit_plugin.game.ledger import Evaluation
 from credit_plugin.game.toys import AdditiveGame
 from credit_plugin.tracking.registry import Registry
 from credit_plugin.tracking.tracker import StudyTracker
-from credit_plugin.values import estimate
+from credit_plugin.values import assess, estimate
 
 WORTHS = (0.5, 0.25, 0.125, 0.0)
 NAMES = ("ann", "bob's =studio", "Łódź 2", "idle")
@@ -131,6 +132,8 @@ def toy_report(study, toy_values, tmp_path_factory):
         costs={"coalitions": 1.0},
         lost=(),
         versions={"python": "3.11"},
+        # every coalition is known and nothing is noisy, but nothing was repeated either
+        reliability=replace(assess(table, values), failures=()),
     )
     folder = tmp_path_factory.mktemp("toy") / "report"
     write_report(inputs, folder)

@@ -10,8 +10,11 @@ from mlflow.models import Model
 from mlflow.models.signature import ModelSignature
 from mlflow.types.schema import AnyType, ColSpec, DataType, Schema
 
-from credit_plugin.compensation.payout import allocate, as_amount, pool_in_minor_units
+from credit_plugin.compensation.payout import as_amount, pool_in_minor_units
 from credit_plugin.compensation.report import check_manifest
+from credit_plugin.compensation.settlement import allocate_within
+from credit_plugin.compensation.terms import bounds_of
+from credit_plugin.config import CompensationSettings
 from credit_plugin.errors import InputError
 from credit_plugin.tracking.flavors.files import check_model, checked_content, write_model
 from credit_plugin.values import ContributorValues
@@ -67,13 +70,20 @@ class _Payouts:
         self.facts = facts
 
     def predict(self, rows: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Return one row for each budget and contributor; payouts sum to the budget exactly."""
-        values = ContributorValues.from_json_dict(self.facts["properties"][self.facts["property"]])
-        shares, currency = values.shares(), self.facts["currency"]
+        """Return one row for each budget and contributor, by the report's rule and policy.
+
+        Payouts sum to the budget exactly, unless a cap keeps everybody from some of it.
+        """
+        values = self.facts["properties"][self.facts["property"]]
+        by_name = {row["contributor"]: row["share"] for row in self.facts["rows"]}
+        names, currency = values["contributors"], self.facts["currency"]
+        shares = [by_name[name] for name in names]
+        policy = CompensationSettings.model_validate(self.facts["settings"]["compensation"])
+        floor, cap = bounds_of(policy)
         paid = []
         for budget in rows["budget"]:
             pool = _in_minor_units(budget, currency)
-            amounts = allocate(shares.tolist(), pool, self.facts["dataset_digest"])
+            amounts = allocate_within(shares, pool, floor, cap, self.facts["dataset_digest"])
             paid += [
                 {
                     "budget": str(budget),
@@ -82,7 +92,7 @@ class _Payouts:
                     "payout": as_amount(amount, currency),
                     "currency": currency,
                 }
-                for name, share, amount in zip(values.contributors, shares, amounts, strict=True)
+                for name, share, amount in zip(names, shares, amounts, strict=True)
             ]
         return pd.DataFrame(paid, columns=SIGNATURE.outputs.input_names())
 
