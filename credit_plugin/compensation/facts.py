@@ -106,6 +106,7 @@ def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
     headline = inputs.headline
     shares, records = headline.shares(), inputs.records()
     without, alone = _borders(inputs)
+    groups_with, groups_without = _contrasts(inputs)
     outliers = {outlier.owner: outlier for outlier in division.outliers}
     rows = [
         {
@@ -121,6 +122,8 @@ def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
             "images": int(inputs.image_counts[i]),
             "without": without[i],
             "alone": alone[i],
+            "groups_with": groups_with[i],
+            "groups_without": groups_without[i],
             "distance": None if inputs.distances is None else float(inputs.distances[i]),
             "submission": asdict(records[name]) if name in records else None,
             "outlier": asdict(outliers[i]) if i in outliers else None,
@@ -145,6 +148,26 @@ def _borders(inputs: ReportInputs) -> tuple[list[float | None], list[float | Non
         sums = np.bincount(who, utilities, minlength=n)
         found.append([float(s / c) if c else None for s, c in zip(sums, counts, strict=True)])
     return found[0], found[1]
+
+
+def _contrasts(inputs: ReportInputs) -> tuple[list[float | None], list[float | None]]:
+    """Return the mean of groups with each contributor, and of groups of the same sizes without.
+
+    Sizes count alike; one of which all groups have somebody, or none has, is left out for them.
+    """
+    table = inputs.table.select(inputs.headline.property)
+    inside, utilities = table.coalitions.astype(float), table.utilities
+    sizes = table.coalitions.sum(axis=1)
+    of_size = (sizes == np.unique(sizes)[:, None]).astype(float)
+    count, total = of_size.sum(axis=1)[:, None], (of_size @ utilities)[:, None]
+    count_with, total_with = of_size @ inside, (of_size * utilities) @ inside
+    both = (count_with > 0) & (count_with < count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        having = np.where(both, total_with / count_with, np.nan)
+        lacking = np.where(both, (total - total_with) / (count - count_with), np.nan)
+        found = [np.nansum(means, axis=0) / both.sum(axis=0) for means in (having, lacking)]
+    listed = [[float(x) if np.isfinite(x) else None for x in means] for means in found]
+    return listed[0], listed[1]
 
 
 def _money(inputs: ReportInputs, division: Division, i: int) -> dict[str, Any]:

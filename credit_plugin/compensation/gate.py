@@ -65,8 +65,8 @@ def judge_gate(
     failures = []
     if reliability is None:
         failures.append("nobody assessed how reliable they are")
-    else:
-        failures += reliability.failures
+    elif not reliability.passed:
+        failures += reliability.findings or reliability.failures
     if policy.gate.fidelity > 0:
         failures += _not_faithful(policy.gate.fidelity, fidelity)
     return Gate(policy.fallback if failures else VALUES, tuple(failures))

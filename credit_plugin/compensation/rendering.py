@@ -89,7 +89,8 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
         "raw_digits": wording.decimals_for([facts["v_full"], facts["v_empty"]]),
         "gain": facts["v_full"] - facts["v_empty"],
         "images": sum(row["images"] for row in rows),
-        "chart": rank(rows),
+        # the chart is of values, whatever pays
+        "chart": rank([{**row, "share": row["value_share"]} for row in rows]),
         "place": {name: i for i, name in enumerate(_contributors(facts))},
         "measured": [_measured(facts, name) for name in facts["properties"]],
         "comparison": [_compared(facts, name) for name in facts["properties"]],

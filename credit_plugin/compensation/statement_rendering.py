@@ -84,11 +84,13 @@ def _scale(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bars(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what was measured of nobody, of the payee alone, without them, and of everybody."""
+    """Return what was measured without the payee and with them, as far as it was."""
     row, direction = record["row"], record["direction"]
     measured = [
         ("nobody", record["v_empty"], False),
         ("you alone", row["alone"], True),
+        ("groups without you", row["groups_without"], False),
+        ("groups with you", row["groups_with"], True),
         ("everybody but you", row["without"], False),
         ("everybody", record["v_full"], True),
     ]

@@ -50,7 +50,7 @@ def _view(facts: Mapping[str, Any], record: str) -> dict[str, Any]:
         "raw_full": facts["v_full"] * direction,
         "raw_empty": facts["v_empty"] * direction,
         "raw_digits": wording.decimals_for([facts["v_full"], facts["v_empty"]]),
-        "spread": _spread(payouts, facts["totals_minor"]["gross"]),
+        "spread": _spread(payouts),
         "largest": payouts[0],
         "median": int(statistics.median_low(payouts)),
         "smallest": payouts[-1],
@@ -63,21 +63,21 @@ def _view(facts: Mapping[str, Any], record: str) -> dict[str, Any]:
     }
 
 
-def _spread(payouts: Sequence[int], gross: int) -> list[dict[str, Any]]:
-    """Return the share of the pool of up to five groups of contributors, best paid first."""
+def _spread(payouts: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the mean payout of up to five groups of contributors, best paid first."""
     count = len(payouts)
     groups = min(_GROUPS, count)
     edges = [round(count * k / groups) for k in range(groups + 1)]
     spans = list(pairwise(edges))
-    shares = [sum(payouts[a:b]) / gross if gross else 0.0 for a, b in spans]
-    largest = max(shares) or 1.0
+    means = [round(statistics.fmean(payouts[a:b])) for a, b in spans]
+    largest = max(means) or 1
     bars = []
-    for (start, stop), share in zip(spans, shares, strict=True):
+    for (start, stop), mean in zip(spans, means, strict=True):
         which = "the best paid" if start == 0 else "the next"
         if stop == count and start:
             which = "the least paid"
         who = which if stop - start == 1 else f"{which} {stop - start:,}"
-        bars.append({"who": who, "share": share, "width": round(100 * share / largest, 2)})
+        bars.append({"who": who, "mean": mean, "width": round(100 * mean / largest, 2)})
     return bars
 
 

@@ -79,6 +79,7 @@ class Reliability:
         confidence: Level of each contributor's ranks.
         failures: Why the gate is closed, in words, one for each reason; empty if it is open.
         notes: What else a reviewer must know, in words.
+        findings: What was found instead, one for each failure.
         misallocation_limit: The largest misallocation that passes.
         correlation_limit: The smallest correlation that passes.
     """
@@ -91,6 +92,7 @@ class Reliability:
     confidence: float
     failures: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
     misallocation_limit: float = MISALLOCATION_LIMIT
     correlation_limit: float = CORRELATION_LIMIT
 
@@ -124,6 +126,7 @@ class Reliability:
             "confidence": self.confidence,
             "failures": list(self.failures),
             "notes": list(self.notes),
+            "findings": list(self.findings),
         }
 
     def _ranks(self) -> str:
@@ -140,11 +143,10 @@ class Reliability:
         correlation = self.split_half.correlation
         if correlation is None:
             return "two half-budgets cannot be compared"
-        alike = "alike" if correlation >= self.correlation_limit else "differently"
-        shown = f"{correlation:.2f}"
-        if alike == "differently" and float(shown) >= self.correlation_limit:
-            shown = f"{correlation:.4f}"  # what fails by little must not look as if it passed
-        return f"two half-budgets rank contributors {alike} (Spearman {shown})"
+        if correlation >= self.correlation_limit:
+            return f"two half-budgets rank contributors alike (Spearman {correlation:.2f})"
+        shown = _below(correlation, self.correlation_limit)
+        return f"two half-budgets rank contributors differently (Spearman {shown})"
 
 
 def misallocation(values: ContributorValues) -> float:
@@ -211,6 +213,7 @@ def judge(values: ContributorValues, halves: SplitHalf, limits: Limits = LIMITS)
     """
     moved = misallocation(values)
     low, high = rank_intervals(values).T
+    failures = _failures(values, moved, halves, limits)
     return Reliability(
         misallocation=moved,
         split_half=halves,
@@ -218,7 +221,8 @@ def judge(values: ContributorValues, halves: SplitHalf, limits: Limits = LIMITS)
         rank_high=high,
         settled_ranks=int((low == high).sum()),
         confidence=values.confidence,
-        failures=_failures(values, moved, halves, limits),
+        failures=tuple(rule for rule, _ in failures),
+        findings=tuple(found for _, found in failures),
         notes=_notes(values, halves),
         misallocation_limit=limits.misallocation,
         correlation_limit=limits.correlation,
@@ -227,19 +231,42 @@ def judge(values: ContributorValues, halves: SplitHalf, limits: Limits = LIMITS)
 
 def _failures(
     values: ContributorValues, moved: float, halves: SplitHalf, limits: Limits
-) -> tuple[str, ...]:
+) -> list[tuple[str, str]]:
+    """Return each rule that is not kept, and what was found instead."""
     found = []
     if not values.shares().any():
-        found.append("no contributor has a value above 0")
+        nobody = "no contributor has a value above 0"
+        found.append((nobody, nobody))
     elif moved > limits.misallocation:
-        found.append(f"resampling may move {100 * limits.misallocation:g} % at most")
+        limit = f"{100 * limits.misallocation:g} % at most"
+        found.append(
+            (
+                f"resampling may move {limit}",
+                f"with other coalitions and seeds {100 * moved:.1f} % of the payout would go to "
+                f"others ({limit})",
+            )
+        )
     if _nothing_known(values):
-        found.append("nothing could be resampled (no coalition was left to chance or repeated)")
+        unknown = "nothing could be resampled (no coalition was left to chance or repeated)"
+        found.append((unknown, unknown))
     if halves.correlation is None:
-        found.append(halves.reason)
+        found.append((halves.reason, halves.reason))
     elif halves.correlation < limits.correlation:
-        found.append(f"the halves' rank correlation must be {limits.correlation:g} at least")
-    return tuple(found)
+        limit = f"{limits.correlation:g} at least"
+        found.append(
+            (
+                f"the halves' rank correlation must be {limit}",
+                "two halves of the measurements rank contributors differently (rank correlation "
+                f"{_below(halves.correlation, limits.correlation)}, {limit})",
+            )
+        )
+    return found
+
+
+def _below(correlation: float, limit: float) -> str:
+    """Return a correlation that fails with so many decimals that it does not look as if not."""
+    shown = f"{correlation:.2f}"
+    return f"{correlation:.4f}" if float(shown) >= limit else shown
 
 
 def _notes(values: ContributorValues, halves: SplitHalf) -> tuple[str, ...]:

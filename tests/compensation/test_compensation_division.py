@@ -130,7 +130,9 @@ def test_the_gate_is_the_policys(make_inputs):
     inputs = make_inputs()
     values, table = inputs.headline, inputs.table
     assert judge_gate(policy(), assess(table, values)) == OPEN
-    strict = replace(assess(table, values), failures=("resampling may move 0.1 % at most",))
+    strict = replace(
+        assess(table, values), failures=("resampling may move 0.1 % at most",), findings=()
+    )
     closed = judge_gate(policy(fallback="equal"), strict)
     assert (closed.paid_by, closed.open) == ("equal", False)
     assert closed.statement == (
