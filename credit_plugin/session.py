@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from credit_plugin.compensation.commitment import Standing, commit, policy_of, protocol_of
+from credit_plugin.compensation.valuing import groups_of, valuation_of
 from credit_plugin.config import Study
 from credit_plugin.contributors.intake import Intake
 from credit_plugin.diffusion.storage import read_config
@@ -36,15 +37,7 @@ from credit_plugin.retrainings import Retrainings, plan_retrainings
 from credit_plugin.rounds import evaluate_until
 from credit_plugin.stages import ROLES, Stages
 from credit_plugin.study import StudyResult, stopping_rule
-from credit_plugin.values import (
-    ContributorValues,
-    Limits,
-    Reliability,
-    assess,
-    assess_two_level,
-    estimate,
-    two_level,
-)
+from credit_plugin.values import ContributorValues, Reliability
 
 if TYPE_CHECKING:
     from credit_plugin.tracking.tracker import PublishedModel, StudyTracker
@@ -75,7 +68,9 @@ class Session:
         self.games = Games(study, folders, engine, tracker, display)
         self.evaluator = self.games.evaluator(study.game.utility)
         self.rule = stopping_rule(study)
-        self.plan: Plan = plan_evaluations(dataset.n_contributors, study.game, study.seed)
+        groups = groups_of(study.compensation, dataset.contributors)
+        self.valuation = valuation_of(study, dataset.contributors, dataset.counts)
+        self.plan: Plan = plan_evaluations(dataset.n_contributors, study.game, study.seed, groups)
         self.stopped = ""
         retrained = plan_retrainings(dataset.n_contributors, study.game, study.seed)
         self.retrainings = Retrainings(retrained, self.games.evaluator(RETRAINING))
@@ -165,7 +160,9 @@ class Session:
         if self.retrainings.plan:
             self._add_retrainings(self.table)
         for name, values in self.estimates.items():
-            self.reliability[name] = self._assess(self.table, values)
+            self.reliability[name] = self.valuation.reliability(
+                self.table, values, self.retrained_table
+            )
         headline = self.estimates[self.study.properties.headline]
         self.tracker.log_values(headline, len(self.plan) + len(self.retrainings.plan))
         self.tracker.log_reliability(self.reliability[headline.property])
@@ -267,40 +264,17 @@ class Session:
     def _estimate(
         self, table: UtilityTable, name: str, resamples: int | None = None
     ) -> ContributorValues:
-        settings = self.study.values
-        return estimate(
-            table,
-            settings.estimator,
-            self.study.seed,
-            property=name,
-            confidence=settings.confidence,
-            resamples=resamples or settings.resamples,
-            options=settings.options,
-        )
+        return self.valuation.values(table, name, resamples=resamples)
 
     def _add_retrainings(self, table: UtilityTable) -> None:
         """Make the values those of the game of retraining."""
         self.retrained_table = self.table_of(self.retrainings.evaluations())
         self._check_enough(self.retrained_table)
-        settings, self.cheap_estimates = self.study.values, self.estimates
+        self.cheap_estimates = self.estimates
         self.estimates = {
-            name: two_level(
-                table,
-                self.retrained_table,
-                self.study.seed,
-                property=name,
-                confidence=settings.confidence,
-                resamples=settings.resamples,
-            )
+            name: self.valuation.values(table, name, self.retrained_table)
             for name in self.cheap_estimates
         }
-
-    def _assess(self, table: UtilityTable, values: ContributorValues) -> Reliability:
-        seed, gate = self.study.seed, self.study.compensation.gate
-        limits = Limits(gate.misallocation, gate.correlation)
-        if self.retrained_table is not None:
-            return assess_two_level(table, self.retrained_table, values, seed, limits)
-        return assess(table, values, seed, self.study.values.options, limits)
 
     def _check_enough(self, table: UtilityTable) -> None:
         shortage = self._shortage(table)
@@ -310,14 +284,17 @@ class Session:
 
     def _shortage(self, table: UtilityTable) -> str:
         """Say why a table is too small to estimate values from, or nothing."""
-        n = self.dataset.n_contributors
+        grouping = self.valuation.grouping
+        players = self.dataset.n_contributors if grouping is None else len(grouping.groups)
         distinct = np.unique(table.coalitions, axis=0)
         sizes = set(distinct.sum(1).tolist())
-        if 0 in sizes and n in sizes and len(distinct) >= n + 2:
+        least = min(players + 2, 2**players)
+        if {0, self.dataset.n_contributors} <= sizes and len(distinct) >= least:
             return ""
+        who = "contributors" if grouping is None else "groups"
         return (
-            f"only {len(distinct)} coalitions could be evaluated; values of {n} contributors "
-            f"need at least {n + 2}, the empty and the full one among them"
+            f"only {len(distinct)} coalitions could be evaluated; values of {players} {who} "
+            f"need at least {least}, the empty and the full one among them"
         )
 
     def _convergence_steps(self) -> list[int]:

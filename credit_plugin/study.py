@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from credit_plugin.compensation.terms import check_policy
+from credit_plugin.compensation.valuing import groups_of
 from credit_plugin.config import Study, dump_study
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.contributors.intake import Intake, take_in
@@ -183,7 +184,14 @@ def check_study(study: Study, dataset: ContributorDataset) -> None:
             f"values.estimator: the values of {study.values.estimator} do not sum to what is to be "
             "shared out; pay by auto, and look at it with credit estimate"
         )
-    plan_evaluations(dataset.n_contributors, study.game, study.seed)
+    groups = groups_of(study.compensation, dataset.contributors)
+    for field, asked in (("retrainings", study.game.retrainings), ("stop", study.game.stop)):
+        if groups is not None and asked:
+            raise InputError(
+                f"game.{field}: groups are valued from one table that is planned as a whole; leave "
+                "it out, or compensation.groups"
+            )
+    plan_evaluations(dataset.n_contributors, study.game, study.seed, groups)
     plan_retrainings(dataset.n_contributors, study.game, study.seed)
     rule = stopping_rule(study)
     if rule is not None:

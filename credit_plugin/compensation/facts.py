@@ -18,18 +18,20 @@ from typing import Any
 
 import numpy as np
 
+from credit_plugin.compensation.agencies import describe_groups
 from credit_plugin.compensation.division import Division, divide
 from credit_plugin.compensation.gate import judge_gate
 from credit_plugin.compensation.inputs import ReportInputs
 from credit_plugin.compensation.payout import allocate, as_amount, pool_in_minor_units
 from credit_plugin.compensation.proxy_check import check_large_payees
+from credit_plugin.compensation.valuing import valuation_of
 from credit_plugin.compensation.warnings import warnings_of
 from credit_plugin.fidelity import verdict as judging
 from credit_plugin.fidelity.counterfactual import RANDOM
 from credit_plugin.fidelity.result import OWN, FidelityResult, Test
 from credit_plugin.game.table import UtilityTable
 from credit_plugin.jsonable import jsonable
-from credit_plugin.values import ContributorValues, estimate, two_level
+from credit_plugin.values import ContributorValues
 
 SCHEMA_VERSION = 2
 STATUS, SEALED = "draft, not signed", "sealed, not signed"
@@ -78,6 +80,7 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
         "fidelity": _fidelity(inputs.fidelity) if inputs.fidelity else None,
         "retrained": len(inputs.retrained.select(headline.property)) if inputs.retrained else 0,
         "rows": _rows(inputs, division),
+        "groups": describe_groups(inputs, division),
         "baselines": _under_baselines(inputs),
         "properties": {name: v.to_json_dict() for name, v in inputs.values.items()},
         "directions": dict(inputs.directions),
@@ -313,19 +316,13 @@ def _under_baselines(inputs: ReportInputs) -> list[dict[str, Any]]:
 
 def _values_from(inputs: ReportInputs, v_empty: float) -> np.ndarray:
     """Estimate the headline again with another v(empty)."""
-    name, seed = inputs.headline.property, inputs.study.seed
+    name = inputs.headline.property
+    valuation = valuation_of(inputs.study, inputs.table.contributors, inputs.image_counts)
     table = _with_empty(inputs.table.select(name), v_empty)
-    if inputs.retrained is not None:
-        exact = _with_empty(inputs.retrained.select(name), v_empty)
-        return two_level(table, exact, seed, property=name, resamples=_FEWEST_RESAMPLES).values
-    return estimate(
-        table,
-        inputs.headline.estimator,
-        seed,
-        property=name,
-        resamples=_FEWEST_RESAMPLES,
-        options=inputs.study.values.options,
-    ).values
+    exact = inputs.retrained
+    if exact is not None:
+        exact = _with_empty(exact.select(name), v_empty)
+    return valuation.values(table, name, exact, resamples=_FEWEST_RESAMPLES).values
 
 
 def _with_empty(table: UtilityTable, v_empty: float) -> UtilityTable:

@@ -41,20 +41,13 @@ from credit_plugin.compensation.report import (
     write_derived,
 )
 from credit_plugin.compensation.statements import seal
+from credit_plugin.compensation.valuing import valuation_of
 from credit_plugin.config import Study
 from credit_plugin.contributors.intake import Submissions
 from credit_plugin.errors import InputError
 from credit_plugin.fidelity.result import RECORD, FidelityResult
 from credit_plugin.game.table import UtilityTable
-from credit_plugin.values import (
-    ContributorValues,
-    Limits,
-    Reliability,
-    assess,
-    assess_two_level,
-    estimate,
-    two_level,
-)
+from credit_plugin.values import ContributorValues
 from credit_plugin.versions import versions_of
 
 _TOLERANCE = 1e-6
@@ -126,9 +119,12 @@ def read_inputs(folder: Path, stated: Mapping[str, Any]) -> ReportInputs:
     table = UtilityTable.from_csv(folder / COALITIONS)
     exact = folder / RETRAININGS
     retrained = UtilityTable.from_csv(exact) if exact.exists() else None
-    values = _values(study, table, retrained)
-    reliability = _reliability(study, table, retrained, values, stated)
     rows = {row["contributor"]: row for row in stated["rows"]}
+    images = {name: row["images"] for name, row in rows.items()}
+    valuation = valuation_of(study, table.contributors, images)
+    values = {n: valuation.values(table, n, retrained) for n in study.properties.names}
+    headline = values[study.properties.headline]
+    judged = stated["reliability"] is not None
     in_order = [rows[name] for name in table.contributors]
     distances = [row["distance"] for row in in_order]
     submissions = stated["submissions"]
@@ -152,7 +148,7 @@ def read_inputs(folder: Path, stated: Mapping[str, Any]) -> ReportInputs:
         lost=tuple(stated["lost"]),
         versions=stated["versions"],
         stopped=stated["stopped"],
-        reliability=reliability,
+        reliability=valuation.reliability(table, headline, retrained) if judged else None,
         retrained=retrained,
         fidelity=FidelityResult.load(folder) if (folder / RECORD).exists() else None,
         submissions=Submissions.from_json_dict(submissions) if submissions else None,
@@ -170,27 +166,6 @@ def _study(stated: Mapping[str, Any]) -> Study:
         raise InputError(f"{FACTS}: settings.{where} cannot be used") from None
 
 
-def _values(
-    study: Study, table: UtilityTable, retrained: UtilityTable | None
-) -> dict[str, ContributorValues]:
-    settings = study.values
-    common: dict[str, Any] = {"confidence": settings.confidence, "resamples": settings.resamples}
-    found = {}
-    for name in study.properties.names:
-        if retrained is not None:
-            found[name] = two_level(table, retrained, study.seed, property=name, **common)
-        else:
-            found[name] = estimate(
-                table,
-                settings.estimator,
-                study.seed,
-                property=name,
-                options=settings.options,
-                **common,
-            )
-    return found
-
-
 def _as_stated(computed: ContributorValues, stated: Mapping[str, Any]) -> ContributorValues:
     """Return values with the stated numbers if these are the computed ones but for rounding.
 
@@ -200,22 +175,6 @@ def _as_stated(computed: ContributorValues, stated: Mapping[str, Any]) -> Contri
     if any(True for _ in _differences(computed.to_json_dict(), said)):
         return computed
     return replace(ContributorValues.from_json_dict(said), draws=computed.draws)
-
-
-def _reliability(
-    study: Study,
-    table: UtilityTable,
-    retrained: UtilityTable | None,
-    values: Mapping[str, ContributorValues],
-    stated: Mapping[str, Any],
-) -> Reliability | None:
-    if stated["reliability"] is None:
-        return None
-    gate, headline = study.compensation.gate, values[study.properties.headline]
-    limits = Limits(gate.misallocation, gate.correlation)
-    if retrained is not None:
-        return assess_two_level(table, retrained, headline, study.seed, limits)
-    return assess(table, headline, study.seed, study.values.options, limits)
 
 
 def _licences(rows: list[Mapping[str, Any]]) -> tuple[str, ...]:

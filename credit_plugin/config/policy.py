@@ -88,6 +88,11 @@ class CompensationSettings(Settings):
     groups: dict[str, Several] = Field(
         {}, description="Agencies and collectives and their owners (Owen value)."
     )
+    inside: Literal["nested", "size"] = Field(
+        "nested",
+        description="How a group's value is divided: nested measures coalitions of its members; "
+        "size follows their accepted images and measures none.",
+    )
     rule: RuleSettings = RuleSettings()
     fallback: Literal["count", "equal"] = Field(
         "count", description="What is paid by when the gate stays closed."

@@ -100,6 +100,53 @@ def nested_design(grouping: Grouping, group: str, budget: int, seed: int = 0) ->
     return rows
 
 
+def grouped_design(
+    grouping: Grouping,
+    budget: int,
+    kind: str = "paired_border",
+    seed: int = 0,
+    nested: bool = True,
+) -> np.ndarray:
+    """Choose coalitions that value groups, and tell their members apart.
+
+    Half of the budget is for the groups, all of their coalitions if these are fewer, and the rest
+    for the members, in proportion to how many of each group there are beyond one.
+
+    Args:
+        grouping: The groups, two or more.
+        budget: Rows at most, the empty and the full coalition among them.
+        kind: A registered design, for the groups.
+        seed: Determines every draw.
+        nested: Whether members are told apart at all.
+
+    Returns:
+        bool [m, n], coalitions of contributors; the first is empty, the second full.
+
+    Raises:
+        InputError: If the budget is too small.
+    """
+    count = len(grouping.groups)
+    several = [name for name, k in zip(grouping.groups, grouping.sizes, strict=True) if k > 1]
+    if not nested or not several:
+        return group_design(grouping, min(budget, 2**count), kind, seed)
+    least = min(count + 2, 2**count) + 2 * len(several)
+    if budget < least:
+        raise InputError(
+            f"game.budget: {budget} is too small for {count} groups, {len(several)} of them with "
+            f"several members; use at least {least}"
+        )
+    for_groups = min(2**count, max(count + 2, budget // 2))
+    rows = [group_design(grouping, for_groups, kind, seed)]
+    waiting, members = budget - for_groups, sum(grouping.sizes) - count
+    for name in several:
+        size = len(grouping.members(name))
+        most = 2 ** (count - 1) * (2**size - 2)
+        share = round(waiting * (size - 1) / members)
+        rows.append(nested_design(grouping, name, min(max(share, 2), most), seed))
+        waiting, members = waiting - max(share, 2), members - (size - 1)
+    return np.concatenate(rows)
+
+
 def group_table(table: UtilityTable, grouping: Grouping) -> UtilityTable:
     """Return the rows of whole groups, with the groups as the contributors.
 

@@ -9,13 +9,30 @@ that a larger budget keeps the repeats of a smaller one.
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
+
 from credit_plugin.config import GameSettings
 from credit_plugin.errors import InputError
 from credit_plugin.game.coalitions import to_bits
 from credit_plugin.game.design import design, option_names
+from credit_plugin.game.grouped import grouped_design
+from credit_plugin.game.grouping import Grouping
 
 REPEAT_STRIDE = 9
 FIRST_REPEATED_ROW = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Groups of contributors, and how each divides its value.
+
+    Attributes:
+        grouping: Who is in which group.
+        inside: ``nested`` if coalitions tell members apart, or another way that needs none.
+    """
+
+    grouping: Grouping
+    inside: str
 
 
 @dataclass(frozen=True)
@@ -32,7 +49,7 @@ class PlannedEvaluation:
 
 
 def plan_evaluations(
-    n_players: int, settings: GameSettings, seed: int
+    n_players: int, settings: GameSettings, seed: int, groups: Groups | None = None
 ) -> tuple[PlannedEvaluation, ...]:
     """Return a study's evaluations in the order in which values are estimated from them.
 
@@ -40,13 +57,13 @@ def plan_evaluations(
         n_players: Number of contributors.
         settings: Design, budget and repeats.
         seed: The study's seed.
+        groups: Who is in which group; everybody stands alone without.
 
     Raises:
         InputError: If there is no such design, or it has fewer coalitions than the budget asks
             for.
     """
-    options = _design_options(n_players, settings)
-    rows = design(n_players, settings.budget, settings.design, seed, **options)
+    rows = _rows(n_players, settings, seed, groups)
     drawn: Counter[str] = Counter()
     inner = []
     for bits in map(to_bits, rows[2:]):
@@ -58,6 +75,20 @@ def plan_evaluations(
         *(PlannedEvaluation(b, r) for r in range(settings.border_repeats) for b in borders),
         *inner,
         *(PlannedEvaluation(b, drawn[b]) for b in repeated),
+    )
+
+
+def _rows(n_players: int, settings: GameSettings, seed: int, groups: Groups | None) -> np.ndarray:
+    options = _design_options(n_players, settings)
+    if groups is None:
+        return design(n_players, settings.budget, settings.design, seed, **options)
+    if options:
+        raise InputError(
+            "game.coalition_size: groups are of different sizes; leave it out, or "
+            "compensation.groups"
+        )
+    return grouped_design(
+        groups.grouping, settings.budget, settings.design, seed, groups.inside == "nested"
     )
 
 
