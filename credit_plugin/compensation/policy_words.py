@@ -1,8 +1,10 @@
 """A payout policy in plain words, for reports."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
+from credit_plugin.compensation.payout import format_money, pool_in_minor_units
 from credit_plugin.compensation.wording import baseline_words, moment, percent, plain
 
 _BY = {"count": "by number of accepted images", "equal": "to all owners alike"}
@@ -48,7 +50,7 @@ def policy_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     policy, currency = facts["settings"]["compensation"], facts["currency"]
     return [
         ("Version", f"{policy['version']}{_period(policy)}"),
-        ("Pool", f"{policy['pool']} {currency}"),
+        ("Pool", _money(policy["pool"], currency)),
         ("Paid by", _properties(facts, policy)),
         ("Baseline", baseline_words(facts["baseline"])),
         ("If values are not reliable", f"the pool is paid {_BY[policy['fallback']]}"),
@@ -68,6 +70,10 @@ def why_waiting(row: Mapping[str, Any]) -> str:
     if row["carried_minor"]:
         reasons.append("below the smallest payment")
     return "; ".join(reasons)
+
+
+def _money(amount: str, currency: str) -> str:
+    return format_money(pool_in_minor_units(Decimal(amount), currency), currency)
 
 
 def _period(policy: Mapping[str, Any]) -> str:
@@ -100,12 +106,15 @@ def _gate(gate: Mapping[str, Any]) -> str:
 def _sums(policy: Mapping[str, Any], currency: str) -> list[tuple[str, str]]:
     lines = []
     if float(policy["floor"]):
-        lines.append(("Guaranteed", f"{policy['floor']} {currency} to every owner"))
+        lines.append(("Guaranteed", f"{_money(policy['floor'], currency)} to every owner"))
     if policy["cap"] is not None:
-        lines.append(("At most", f"{policy['cap']} {currency} to one owner"))
+        lines.append(("At most", f"{_money(policy['cap'], currency)} to one owner"))
     if float(policy["threshold"]):
         lines.append(
-            ("Smallest payment", f"{policy['threshold']} {currency}; less is carried forward")
+            (
+                "Smallest payment",
+                f"{_money(policy['threshold'], currency)}; less is carried forward",
+            )
         )
     if policy["reserve"]:
         lines.append(

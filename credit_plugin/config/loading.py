@@ -44,11 +44,11 @@ def load_study(
     """
     settings = _read_yaml(Path(config)) if config else {}
     named = settings.pop("preset", None)
-    merged = _merge(_read_preset(preset or named or DEFAULT_PRESET), settings)
+    merged = _changed(_read_preset(preset or named or DEFAULT_PRESET), settings)
     for override in overrides:
-        merged = _merge(merged, _parse_override(override))
+        merged = _changed(merged, _parse_override(override))
     try:
-        return Study.model_validate(_with_policy(merged))
+        return Study.model_validate(merged)
     except ValidationError as error:
         raise InputError("\n".join(_explain(e) for e in error.errors())) from None
 
@@ -58,16 +58,17 @@ def dump_study(study: Study) -> str:
     return yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def _with_policy(settings: dict[str, Any]) -> dict[str, Any]:
-    """Put the file that ``compensation.policy`` names in its place; other fields override it."""
-    section = settings.get("compensation")
+def _changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge changes into settings; a policy file that they name replaces the whole section."""
+    section = changes.get("compensation")
     if not isinstance(section, Mapping) or "policy" not in section:
-        return settings
+        return _merge(base, changes)
     own = {key: value for key, value in section.items() if key != "policy"}
     if not isinstance(section["policy"], str):
         raise InputError("compensation.policy: must be the path of a policy file (YAML)")
-    filed = _read_yaml(Path(section["policy"]), "policy file")
-    return {**settings, "compensation": _merge(filed, own)}
+    policy = _merge(_read_yaml(Path(section["policy"]), "policy file"), own)
+    others = {key: value for key, value in base.items() if key != "compensation"}
+    return _merge(others, {**changes, "compensation": policy})
 
 
 def _read_preset(name: str) -> dict[str, Any]:

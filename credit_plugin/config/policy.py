@@ -22,7 +22,7 @@ from credit_plugin.config.fields import NonNegative, Positive, Settings
 from credit_plugin.currency import decimals
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[Decimal, Field(ge=0, le=Decimal("1e15"))]
+Amount = Annotated[Decimal, Field(ge=0, le=Decimal("1e15"), validate_default=True)]
 
 
 def _several(value: object) -> object:
@@ -69,6 +69,7 @@ class CompensationSettings(Settings):
         Decimal("10000.00"),
         gt=0,
         le=Decimal("1e15"),
+        validate_default=True,
         description="Money to distribute, in units of the currency.",
     )
     weights: dict[str, NonNegative] = Field(
@@ -139,18 +140,14 @@ class CompensationSettings(Settings):
     @field_validator("pool", "floor", "cap", "threshold")
     @classmethod
     def _whole_units(cls, value: Decimal | None, info: ValidationInfo) -> Decimal | None:
-        if value is not None:
-            _in_whole_units(value, info)
-        return value
+        return None if value is None else _in_whole_units(value, info)
 
     @field_validator("brought_forward")
     @classmethod
     def _all_whole_units(
         cls, value: dict[str, Decimal], info: ValidationInfo
     ) -> dict[str, Decimal]:
-        for amount in value.values():
-            _in_whole_units(amount, info)
-        return value
+        return {name: _in_whole_units(amount, info) for name, amount in value.items()}
 
     @field_validator("owners", "groups")
     @classmethod
@@ -205,8 +202,9 @@ def unmeasured(settings: CompensationSettings, names: Iterable[str]) -> str:
     return ""
 
 
-def _in_whole_units(value: Decimal, info: ValidationInfo) -> None:
+def _in_whole_units(value: Decimal, info: ValidationInfo) -> Decimal:
     currency = info.data.get("currency", "EUR")  # absent if it is wrong itself
     most = decimals(currency)
     if not value.is_finite() or value != round(value, most):
         raise ValueError(f"must be a finite amount; {currency} has at most {most} decimals")
+    return value.quantize(Decimal(1).scaleb(-most))

@@ -41,13 +41,13 @@ def test_another_policy_is_written_down_too_and_cannot_be_sealed(tmp_path):
     assert not other.sealable
     assert other.complaints == (
         "the policy is not the one that was written down before the first coalition: "
-        'compensation.pool was "10000.00" and is "500"',
+        'compensation.pool was "10000.00" and is "500.00"',
     )
     again = committed(tmp_path, evaluations=12)  # back to the first one
     assert again.sealable
     assert [c.policy["compensation"]["pool"] for c in read_commitments(tmp_path / FILE)] == [
         "10000.00",
-        "500",
+        "500.00",
         "10000.00",
     ]
 

@@ -182,3 +182,57 @@ def test_a_list_may_be_typed_with_commas():
     assert study.fidelity.methods == ("trak", "d_trak")
     with pytest.raises(InputError, match=r"fidelity\.alphas"):
         load_study("digits", overrides=["fidelity.alphas=many"])
+
+
+def test_a_policy_file_is_the_whole_policy_and_overrides_change_it(tmp_path):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("version: '7'\npool: 500\nreserve: 0.1\n", "utf-8")
+    study = load_study("digits", overrides=[f"compensation.policy={policy}"])
+    assert (study.compensation.version, study.compensation.reserve) == ("7", 0.1)
+    assert study.compensation.duplicates == "merge"  # and not what the preset says
+    changed = load_study(
+        "digits", overrides=[f"compensation.policy={policy}", "compensation.pool=20.50"]
+    )
+    assert str(changed.compensation.pool) == "20.50"
+    assert changed.compensation.reserve == 0.1
+
+
+def test_a_study_file_may_name_its_policy_and_is_stored_with_it(tmp_path):
+    (tmp_path / "policy.yaml").write_text("{floor: 3.00, cap: 900}", "utf-8")
+    (tmp_path / "study.yaml").write_text(
+        f"preset: digits\ncompensation: {{policy: {tmp_path / 'policy.yaml'}, cap: 800}}\n", "utf-8"
+    )
+    study = load_study(config=tmp_path / "study.yaml")
+    assert (str(study.compensation.floor), str(study.compensation.cap)) == ("3.00", "800.00")
+    (tmp_path / "again.yaml").write_text(dump_study(study), "utf-8")
+    assert load_study(config=tmp_path / "again.yaml") == study
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("compensation.policy=3", "compensation.policy: must be the path of a policy file"),
+        ("compensation.policy=/nowhere.yaml", "policy file /nowhere.yaml cannot be read"),
+        ("compensation.weights={kid: 1}", "compensation.weights: 'kid' is not measured"),
+        ("compensation.directions={kid: higher}", "compensation.directions: 'kid' is not"),
+        ("compensation.weights={diversity: -1}", "compensation.weights.diversity: input should"),
+        ("compensation.weights={diversity: 0}", "compensation: weights: all are 0"),
+        ("compensation.owners={A: [x], B: [x]}", "compensation.owners: 'x' is there twice"),
+        ("compensation.holds={x: ' '}", "compensation.holds: 'x' has no reason"),
+        ("compensation={floor: 5, cap: 4}", "compensation: cap = 4.00 is below the guaranteed"),
+        ("compensation.floor=20000", "compensation: floor = 20000.00 for one owner is above"),
+        ("compensation.floor=0.001", "compensation.floor: must be a finite amount"),
+        ("compensation.brought_forward={x: 0.001}", "compensation.brought_forward: must be"),
+        ("compensation.reserve=1", "compensation.reserve: input should be less than 1"),
+        ("compensation.registered={x: soon}", "compensation.registered.x: input should be"),
+        (
+            "compensation={withdrawn: {x: a}, exclusions: {x: b}}",
+            "compensation: withdrawn: 'x' is among the exclusions too",
+        ),
+    ],
+)
+def test_a_policy_that_cannot_be_kept_gets_one_line(override, message):
+    with pytest.raises(InputError) as caught:
+        load_study("digits", overrides=[override])
+    assert str(caught.value).startswith(message), str(caught.value)
+    assert "\n" not in str(caught.value)
