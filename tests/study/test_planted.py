@@ -42,8 +42,8 @@ contact: credit at the studio's desk
 
 PROPERTY = '''
 def darkness(images):
-    """Return how dark images are, 0 (white) to 1 (black)."""
-    return 1 - images.mean() / 255
+    """Return how dark the upper half of images is, 0 (white) to 1 (black)."""
+    return 1 - images[:, : images.shape[1] // 2].mean() / 255
 '''
 
 
@@ -52,7 +52,7 @@ EACH = 60
 
 
 def pictures():
-    """Yield (owner, image): digits in four inks, noise, copies of one ink, nearly black ones."""
+    """Yield (owner, image): digits in four inks, noise, copies of one ink, and white floors."""
     digits = load_contributors(load_study("digits").data)
     real = digits.images[digits.contributor < 2, ..., 0]
     for place, (owner, ink) in enumerate(INKS.items()):
@@ -63,9 +63,9 @@ def pictures():
     for image in digits.images[digits.contributor == 6, ..., 0][:EACH]:
         yield "noise", image
     for number in range(8):
-        black = np.zeros((8, 8), np.uint8)
-        black[number, number // 2] = 12  # not quite the same picture eight times
-        yield "darkroom", black
+        floor = np.zeros((8, 8), np.uint8)
+        floor[4:] = 255 - number  # not quite the same picture eight times
+        yield "darkroom", floor
 
 
 def write_gallery(folder):
@@ -175,7 +175,8 @@ def test_the_version_and_the_folder_verify_and_a_statement_does(planted, report)
 
 
 def test_another_policy_afterwards_is_a_draft_that_says_so(planted, report):
-    credit(planted, "report", "--config", "study.yaml", "--pool", "5000")
+    policy = "compensation.policy=policy.yaml"
+    credit(planted, "report", "--config", "study.yaml", "--set", policy, "--pool", "5000")
     changed = json.loads((report / "values.json").read_text("utf-8"))
     assert changed["status"] == "draft, not signed"
     assert any("cannot be sealed" in warning for warning in changed["warnings"])
