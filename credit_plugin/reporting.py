@@ -139,6 +139,7 @@ def _inputs(session: "Session") -> ReportInputs:
         versions=versions_of(PACKAGES),
         thumbnails=_thumbnails(session),
         submissions=session.intake.submissions,
+        decisions=session.intake.decisions,
         commitments=tuple(read_commitments(session.folders.table / COMMITMENTS)),
         distances=distances(dataset),
         others=tuple(session.tracker.other_studies(dataset.digest())),

@@ -19,7 +19,7 @@ from credit_plugin.compensation.commitment import (
 )
 from credit_plugin.compensation.division import Claims
 from credit_plugin.config import Study
-from credit_plugin.contributors.intake import OwnerRecord, Submissions
+from credit_plugin.contributors.intake import Decision, OwnerRecord, Submissions
 from credit_plugin.errors import InputError
 from credit_plugin.fidelity.result import FidelityResult
 from credit_plugin.game.table import UtilityTable
@@ -56,6 +56,7 @@ class ReportInputs:
         retrained: Oriented utilities of retrained coalitions, if the values are two-level.
         fidelity: What a check of the headline's values against retraining found, if there was one.
         submissions: What was submitted and who plays, if that was decided by a policy.
+        decisions: What was decided about single images, one record each.
         commitments: Policies that were written down, the first one first; may be empty.
         distances: float [n], how far each contributor's images are from everybody else's.
         others: Other studies on the same data, one record each.
@@ -88,6 +89,7 @@ class ReportInputs:
     retrained: UtilityTable | None = None
     fidelity: FidelityResult | None = None
     submissions: Submissions | None = None
+    decisions: tuple[Decision, ...] = ()
     commitments: tuple[Commitment, ...] = ()
     distances: np.ndarray | None = None
     others: tuple[Mapping[str, str], ...] = ()

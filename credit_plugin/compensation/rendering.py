@@ -21,6 +21,7 @@ from markupsafe import Markup
 from credit_plugin.compensation import policy_words, wording
 from credit_plugin.compensation.formula import Formula
 from credit_plugin.compensation.payout import format_amount, format_money
+from credit_plugin.compensation.provenance import REQUIREMENTS, model_lines, provenance_lines
 from credit_plugin.compensation.ranking import rank
 from credit_plugin.compensation.statements import value_digits
 
@@ -78,6 +79,9 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
         "waiting": any(row["payout_minor"] != row["paid_minor"] for row in rows),
         "why_waiting": {row["contributor"]: policy_words.why_waiting(row) for row in rows},
         "formula": Formula(facts, digits).lines(rows[0]),
+        "provenance": provenance_lines(facts),
+        "model_facts": model_lines(facts),
+        "requirements": REQUIREMENTS,
         "game": facts["settings"]["game"],
         "words": wording.property_words(facts["property"]),
         "baseline_words": wording.baseline_words(facts["baseline"]),

@@ -9,6 +9,7 @@
 ``retrainings.csv`` utilities of retrained coalitions, if the values rest on them too
 ``fidelity.json``   what a check against retraining found, if there was one, and
 ``fidelity.csv``    its table of methods (:mod:`credit_plugin.fidelity.result`)
+``submissions.csv`` images that were merged, disputed, excluded or withdrawn, if there are any
 ``commitments.jsonl``  policies that were written down, the first one first
 ``report.html``     the reviewer's dossier; one file, no script, nothing loaded from elsewhere
 ``report.md``       the same in Markdown
@@ -29,7 +30,7 @@ import csv
 import json
 import unicodedata
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ from credit_plugin.compensation.summary_rendering import (
     render_summary_html,
     render_summary_markdown,
 )
+from credit_plugin.contributors.intake import Decision
 from credit_plugin.fidelity.result import RECORD
 
 __all__ = ["ReportInputs", "as_cell", "check_manifest", "write_report"]
@@ -86,6 +88,8 @@ def write_report(inputs: ReportInputs, folder: Path) -> dict[str, Any]:
             inputs.retrained.to_csv(draft / RETRAININGS)
         if inputs.fidelity is not None:
             inputs.fidelity.save(draft)
+        if inputs.decisions:
+            _write_decisions_csv(inputs.decisions, draft / "submissions.csv")
         if inputs.commitments:
             lines = map(as_line, inputs.commitments)
             (draft / COMMITMENTS).write_text("".join(lines), "utf-8")
@@ -164,6 +168,15 @@ def _write_values_csv(rows: list[Mapping[str, Any]], path: Path) -> None:
         for row in rows:
             numbers = [row[name] for name in _NUMBERS]
             writer.writerow([as_cell(row["contributor"]), *numbers, Decimal(row["payout"])])
+
+
+def _write_decisions_csv(decisions: Sequence[Decision], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["item", "submitted_as", "owner", "fate", "reason"])
+        for one in decisions:
+            cells = (one.item, one.name, one.owner, one.fate, one.reason)
+            writer.writerow([as_cell(cell) for cell in cells])
 
 
 def _write_payouts_csv(facts: Mapping[str, Any], path: Path) -> None:

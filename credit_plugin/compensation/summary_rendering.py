@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from credit_plugin.compensation import policy_words, wording
+from credit_plugin.compensation.provenance import model_lines
 from credit_plugin.compensation.rendering import environment, style_of_page
 
 _GROUPS = 5
@@ -51,6 +52,7 @@ def _view(facts: Mapping[str, Any], record: str) -> dict[str, Any]:
         "raw_empty": facts["v_empty"] * direction,
         "raw_digits": wording.decimals_for([facts["v_full"], facts["v_empty"]]),
         "spread": _spread(payouts),
+        "model_facts": model_lines(facts),
         "largest": payouts[0],
         "median": int(statistics.median_low(payouts)),
         "smallest": payouts[-1],

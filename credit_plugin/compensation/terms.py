@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from credit_plugin.compensation.payout import format_money, pool_in_minor_units
+from credit_plugin.compensation.provenance import NAMES
 from credit_plugin.compensation.settlement import Terms
 from credit_plugin.config import CompensationSettings
 from credit_plugin.errors import InputError
@@ -66,6 +67,9 @@ def check_policy(
         InputError: One line that names the field and the mend.
     """
     terms_of(policy, len(owners))
+    for name in policy.provenance:
+        if name not in NAMES:
+            raise InputError(f"compensation.provenance: {_unknown(name, sorted(NAMES))}")
     for field in ("holds", "brought_forward"):
         named: Mapping[str, object] = getattr(policy, field)
         for name in named:
@@ -82,6 +86,12 @@ def check_policy(
                 f"compensation.directions.{name}: {stated} is stated, but {measured} is better of "
                 "this property"
             )
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    return f"there is no field {name!r}; {hint}"
 
 
 def _nobody(name: str, owners: Sequence[str]) -> str:

@@ -112,6 +112,11 @@ class CompensationSettings(Settings):
     )
     contest_days: int = Field(30, ge=0, description="Days in which a payout can be contested.")
     contact: str = Field("", description="Where to contest, and whom to ask.")
+    provenance: dict[str, str] = Field(
+        {},
+        description="What is known of the data and the model, by the names of fields in "
+        "credit_plugin.compensation.provenance: issuer, consent_location, provider and so on.",
+    )
     holds: dict[str, str] = Field(
         {}, description="Owners whose money is held, each with the reason."
     )
