@@ -14,7 +14,7 @@ from credit_plugin.compensation.commitment import read_commitments
 from credit_plugin.compensation.interactions_plot import interactions_plot
 from credit_plugin.compensation.plots import convergence_plot, samples_plot, values_plot
 from credit_plugin.compensation.rendering import escape_markdown
-from credit_plugin.compensation.report import ReportInputs, write_report
+from credit_plugin.compensation.report import ReportInputs, read_facts, write_report
 from credit_plugin.compensation.wording import baseline_words, property_words
 from credit_plugin.contributors.unusual import distances
 from credit_plugin.fidelity.figures import agreement_figure, counterfactual_figure, lds_figure
@@ -38,13 +38,23 @@ def publish_report(session: "Session") -> Path:
     tracker, folders = session.tracker, session.folders
     headline = session.estimates[session.study.properties.headline]
     write_report(_inputs(session), folders.report)
+    facts = read_facts(folders.report)
     tracker.log_artifacts(folders.report)
     plots = _log_plots(session, headline)
     session.published["values"] = tracker.publish_values(
         folders.report,
-        _content(folders.report),
+        _content(folders.report, facts["commitment"]["policy_sha256"]),
         session.published.get("full"),
         session.published.get("pruned"),
+    )
+    tracker.tag(
+        {
+            "credit.status": facts["status"],
+            "credit.paid_by": facts["gate"]["paid_by"],
+            "credit.policy_sha256": facts["commitment"]["policy_sha256"],
+            "credit.statements_root": facts["statements"]["root"],
+        },
+        session.published["values"],
     )
     if session.fidelity_result is not None:
         own = session.fidelity_result.metrics(rivals=False)
@@ -217,10 +227,10 @@ def _thumbnails(session: "Session") -> dict[str, bytes]:
     return thumbnails
 
 
-def _content(folder: Path) -> str:
+def _content(folder: Path, policy_sha256: str) -> str:
     """Return what identifies a report: the hash of its numbers, whenever it was written."""
-    digest = hashlib.sha256()
-    for name in ("values.csv", "coalitions.csv", "retrainings.csv", RECORD):
+    digest = hashlib.sha256(policy_sha256.encode())
+    for name in ("values.csv", "payouts.csv", "coalitions.csv", "retrainings.csv", RECORD):
         if (folder / name).exists():
             digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:16]

@@ -1,5 +1,7 @@
 """What the terminal says at the end of a command: the values as a table, and where to look."""
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from credit_plugin.compensation.payout import format_money
+from credit_plugin.compensation.report import read_facts
 from credit_plugin.compensation.wording import baseline_words, decimals_for, fixed, percent
 from credit_plugin.fidelity.terminal import print_fidelity
 
@@ -37,9 +41,22 @@ def print_summary(result: "StudyResult", tracking_uri: str | None) -> None:
     for kind, name in result.models.items():
         console.print(f"registered {kind:<7} models:/{name}")
     if result.report is not None:
-        console.print(f"report     {result.report / 'report.html'}", markup=False)
+        _print_report(result.report, console)
     where = f" --backend-store-uri {tracking_uri}" if tracking_uri else ""
     console.print(f"look at it: mlflow ui{where}   (run {result.parent_run_id})", markup=False)
+
+
+def _print_report(folder: Path, console: Console) -> None:
+    """Say who is paid by what, what a reviewer must read first, and where the report is."""
+    facts = read_facts(folder)
+    pool = format_money(facts["pool_minor"], facts["currency"])
+    console.print(
+        f"payout     {pool} by {facts['gate']['paid_by']}; {facts['status']}", markup=False
+    )
+    for warning in facts["warnings"]:
+        console.print(f"  warning: {warning}", markup=False)
+    console.print(f"report     {folder / 'report.html'}", markup=False)
+    console.print(f"check it:  credit verify {shlex.quote(str(folder))}", markup=False)
 
 
 def values_table(result: "StudyResult") -> Table:

@@ -1,7 +1,9 @@
-"""What groups get, and what each would get if it split or merged."""
+"""What groups get, and what anybody would get if they split or merged."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,12 @@ from credit_plugin.compensation.division import Division
 from credit_plugin.compensation.inputs import ReportInputs
 from credit_plugin.compensation.valuing import valuation_of
 from credit_plugin.errors import InputError
+from credit_plugin.game.grouping import Grouping
 from credit_plugin.values import OwenValues, if_merged, if_split
 from credit_plugin.values.hierarchy import WhatIf
+
+_MERGED = 3
+_FEWEST_RESAMPLES = 2  # only the values are needed of what is compared
 
 
 def describe_groups(inputs: ReportInputs, division: Division) -> dict[str, Any] | None:
@@ -44,6 +50,24 @@ def describe_groups(inputs: ReportInputs, division: Division) -> dict[str, Any] 
         "what_if": [what.statement for what in _what_ifs(inputs, found)],
         "warnings": list(found.warnings),
     }
+
+
+def describe_mergers(inputs: ReportInputs) -> list[str]:
+    """Return what the highest valued owners would get, two at a time, if they were one owner.
+
+    It tells what splitting is worth: whoever has come as two of them would get so much less, or
+    more, as one. That is why owners are verified, and not measured.
+    """
+    valuation = valuation_of(inputs.study, inputs.table.contributors, inputs.image_counts)
+    if valuation.grouping is not None or inputs.retrained is not None:
+        return []
+    table, seed = inputs.table.select(inputs.headline.property), inputs.study.seed
+    alone = replace(valuation, grouping=Grouping.of(inputs.table.contributors))
+    found = alone.groups(table, inputs.headline.property, _FEWEST_RESAMPLES)
+    ranked = np.argsort(-found.groups.values, kind="stable")[:_MERGED]
+    pairs = combinations([found.grouping.groups[k] for k in ranked], 2)
+    answers = [_answer(partial(if_merged, table, found, pair, seed=seed)) for pair in pairs]
+    return [answer.statement for answer in answers if answer is not None]
 
 
 def _what_ifs(inputs: ReportInputs, found: OwenValues) -> list[WhatIf]:

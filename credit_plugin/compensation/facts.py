@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from credit_plugin.compensation.agencies import describe_groups
+from credit_plugin.compensation.agencies import describe_groups, describe_mergers
 from credit_plugin.compensation.division import Division, divide
 from credit_plugin.compensation.gate import judge_gate
 from credit_plugin.compensation.inputs import ReportInputs
@@ -81,6 +81,7 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
         "retrained": len(inputs.retrained.select(headline.property)) if inputs.retrained else 0,
         "rows": _rows(inputs, division),
         "groups": describe_groups(inputs, division),
+        "if_merged": describe_mergers(inputs),
         "baselines": _under_baselines(inputs),
         "properties": {name: v.to_json_dict() for name, v in inputs.values.items()},
         "directions": dict(inputs.directions),

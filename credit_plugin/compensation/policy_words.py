@@ -1,11 +1,14 @@
 """A payout policy in plain words, for reports."""
 
+# ruff: noqa: RUF001 - texts for people have typographic apostrophes
+
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from credit_plugin.compensation.payout import format_money, pool_in_minor_units
 from credit_plugin.compensation.wording import baseline_words, moment, percent, plain
+from credit_plugin.contributors.duplicates import LEAST_PIXELS
 
 _BY = {"count": "by number of accepted images", "equal": "to all owners alike"}
 _COPIES = {
@@ -43,6 +46,23 @@ def copies_words(facts: Mapping[str, Any]) -> str:
     if facts["settings"]["compensation"]["duplicates"] == "keep":
         return "Whether several owners submitted the same picture was not looked at."
     return "No picture was submitted by several owners."
+
+
+def copy_sensitivity(facts: Mapping[str, Any]) -> str:
+    """Return what a copy of somebody else's picture would have brought, in words."""
+    rule = facts["settings"]["compensation"]["duplicates"]
+    if rule == "keep":
+        return (
+            "Copies of other owners’ pictures take part in this study as they are: whoever copies "
+            "shares the credit of whom they copy."
+        )
+    small = facts["settings"]["data"]["image_size"] < LEAST_PIXELS
+    looked = "exact copies" if small else "exact copies and mirrored, cropped or tinted ones"
+    then = "leave before the game" if rule == "merge" else "have their money held"
+    return (
+        f"Pictures of other owners were looked for ({looked}) and {then}: a copy brings nothing "
+        "until somebody has decided whose it is."
+    )
 
 
 def policy_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -75,6 +75,8 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
         "rule_words": policy_words.rule_words(facts),
         "policy_words": policy_words.policy_lines(facts),
         "copies_words": policy_words.copies_words(facts),
+        "several_names": _several_names(facts["submissions"]),
+        "copy_sensitivity": policy_words.copy_sensitivity(facts),
         "decided": _anything_decided(facts["submissions"]),
         "waiting": any(row["payout_minor"] != row["paid_minor"] for row in rows),
         "why_waiting": {row["contributor"]: policy_words.why_waiting(row) for row in rows},
@@ -109,6 +111,13 @@ def _anything_decided(submissions: Mapping[str, Any] | None) -> bool:
     return submissions is not None and any(
         record["fates"] or record["names"] != [record["owner"]] for record in submissions["owners"]
     )
+
+
+def _several_names(submissions: Mapping[str, Any] | None) -> str:
+    """Return how many owners came under several names, in words."""
+    owners = [] if submissions is None else submissions["owners"]
+    count = sum(len(record["names"]) > 1 for record in owners)
+    return {0: "nobody", 1: "one owner"}.get(count, f"{count} owners")
 
 
 def _contributors(facts: Mapping[str, Any]) -> list[str]:

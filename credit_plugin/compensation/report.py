@@ -57,7 +57,7 @@ from credit_plugin.compensation.summary_rendering import (
 from credit_plugin.contributors.intake import Decision
 from credit_plugin.fidelity.result import RECORD
 
-__all__ = ["ReportInputs", "as_cell", "check_manifest", "write_report"]
+__all__ = ["ReportInputs", "as_cell", "check_manifest", "read_facts", "write_report"]
 
 FACTS, COALITIONS, RETRAININGS = "values.json", "coalitions.csv", "retrainings.csv"
 THUMBNAILS = "thumbnails.json"
@@ -137,6 +137,12 @@ def manifest_statements(facts: Mapping[str, Any]) -> dict[str, Any]:
         },
         "models": facts["models"],
     }
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return everything that a report says."""
+    facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
+    return facts
 
 
 def read_thumbnails(folder: Path) -> dict[str, bytes]:
