@@ -155,6 +155,13 @@ def _tune(study: "Study", **where: Any) -> None:
     print_tuning(*run_tuning(study, **where))
 
 
+def _policy(study: "Study", **where: Any) -> None:
+    from credit_plugin.policy import read_policy
+
+    for line in read_policy(study):
+        click.echo(line)
+
+
 for _name, _act, _summary, _example, _shortcuts in (
     (
         "run",
@@ -211,6 +218,14 @@ for _name, _act, _summary, _example, _shortcuts in (
             "alphas": "fidelity.alphas",
             "methods": "fidelity.methods",
         },
+    ),
+    (
+        "policy",
+        _policy,
+        "Read a payout policy in plain words, with its hash, before anything is trained.\n\n"
+        "Checks it against the data: who plays with what, and whether its sums can be kept.",
+        "credit policy --preset designers --set compensation.policy=policy.yaml",
+        {"pool": "compensation.pool", "currency": "compensation.currency"},
     ),
     (
         "tune",

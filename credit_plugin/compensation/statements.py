@@ -42,7 +42,7 @@ def statement_records(facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     rows, policy = facts["rows"], facts["settings"]["compensation"]
     digits = value_digits(facts)
     formula, key = Formula(facts, digits), _key(facts)
-    reliability, fidelity = facts["reliability"], facts["fidelity"]
+    fidelity = facts["fidelity"]
     common = {
         "schema_version": SCHEMA_VERSION,
         **{name: facts[name] for name in _COMMON},
@@ -51,8 +51,7 @@ def statement_records(facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "digits": digits,
         "evaluations": facts["certainty"]["evaluations"],
         "value_of_equal_share": facts["certainty"]["value_of_equal_share"],
-        "reliability": reliability["statement"] if reliability else None,
-        "fidelity": fidelity["statement"] if fidelity else None,
+        "fidelity": fidelity["findings"][0] if fidelity else None,
         "sealed": facts["commitment"],
         "policy": {name: policy[name] for name in ("version", "period", "contact", "contest_days")},
     }

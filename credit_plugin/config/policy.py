@@ -22,7 +22,7 @@ from credit_plugin.config.fields import NonNegative, Positive, Settings
 from credit_plugin.currency import decimals
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[Decimal, Field(ge=0, le=Decimal("1e15"), validate_default=True)]
+Amount = Annotated[Decimal, Field(ge=0, le=Decimal("1e15"))]
 
 
 def _several(value: object) -> object:
@@ -99,10 +99,14 @@ class CompensationSettings(Settings):
         "count", description="What is paid by when the gate stays closed."
     )
     gate: GateSettings = GateSettings()
-    floor: Amount = Field(Decimal(0), description="What every owner is guaranteed.")
+    floor: Amount = Field(
+        Decimal(0), validate_default=True, description="What every owner is guaranteed."
+    )
     cap: Amount | None = Field(None, description="The most that one owner can get; null: no limit.")
     threshold: Amount = Field(
-        Decimal(0), description="Smaller payments are carried forward to the next period."
+        Decimal(0),
+        validate_default=True,
+        description="Smaller payments are carried forward to the next period.",
     )
     brought_forward: dict[str, Amount] = Field(
         {}, description="What is outstanding from earlier periods, by owner."
