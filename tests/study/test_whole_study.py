@@ -12,7 +12,8 @@ import pytest
 from micro import EVALUATIONS, ledger_lines, micro_study
 
 from credit_plugin import run_study
-from credit_plugin.compensation.report import check_manifest
+from credit_plugin.compensation.report import check_manifest, read_facts
+from credit_plugin.compensation.verification import verify_report
 from credit_plugin.errors import InputError
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game import UtilityTable
@@ -203,6 +204,10 @@ def test_a_repetition_computes_nothing_and_logs_nothing_twice(finished, home, ur
     assert {run.info.status for run in after} == {"FINISHED"}
     assert (again.headline.values == finished.headline.values).all()
     assert again.models["full"] == "micro.full/1"
+    # the policy is another one than before the first coalition
+    assert read_facts(again.report)["status"] == "draft, not signed"
+    assert any("cannot be sealed" in line for line in read_facts(again.report)["warnings"])
+    assert verify_report(again.report) == []
 
 
 def test_a_study_whose_previews_were_deleted_is_reported_without_them(finished, home, tmp_path):
