@@ -122,8 +122,8 @@ def baseline_words(baseline: str | float) -> str:
 
 
 def plain(name: str) -> str:
-    """Return a registered name with spaces."""
-    return name.replace("_", " ")
+    """Return a registered name with spaces; of ``python:module:function`` the function."""
+    return name.rpartition(":")[2].replace("_", " ")
 
 
 def decimals_for(numbers: Iterable[float | None], significant: int = 3) -> int:
