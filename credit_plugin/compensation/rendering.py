@@ -77,6 +77,7 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
         "copies_words": policy_words.copies_words(facts),
         "several_names": _several_names(facts["submissions"]),
         "copy_sensitivity": policy_words.copy_sensitivity(facts),
+        "fates": _fates(facts["submissions"]),
         "decided": _anything_decided(facts["submissions"]),
         "waiting": any(row["payout_minor"] != row["paid_minor"] for row in rows),
         "why_waiting": {row["contributor"]: policy_words.why_waiting(row) for row in rows},
@@ -111,6 +112,13 @@ def _anything_decided(submissions: Mapping[str, Any] | None) -> bool:
     return submissions is not None and any(
         record["fates"] or record["names"] != [record["owner"]] for record in submissions["owners"]
     )
+
+
+def _fates(submissions: Mapping[str, Any] | None) -> list[str]:
+    """Return what became of images that were not simply accepted, in a fixed order."""
+    owners = [] if submissions is None else submissions["owners"]
+    known = {fate for record in owners for fate in record["fates"]}
+    return [fate for fate in ("merged", "disputed", "excluded", "withdrawn") if fate in known]
 
 
 def _several_names(submissions: Mapping[str, Any] | None) -> str:
