@@ -1,7 +1,6 @@
 """What groups get, and what anybody would get if they split or merged."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -16,8 +15,7 @@ from credit_plugin.game.grouping import Grouping
 from credit_plugin.values import OwenValues, if_merged, if_split
 from credit_plugin.values.hierarchy import WhatIf
 
-_MERGED = 3
-_FEWEST_RESAMPLES = 2  # only the values are needed of what is compared
+_MERGED, _MOST_MERGED_OF = 3, 60
 
 
 def describe_groups(inputs: ReportInputs, division: Division) -> dict[str, Any] | None:
@@ -56,16 +54,17 @@ def describe_mergers(inputs: ReportInputs) -> list[str]:
     """Return what the highest valued owners would get, two at a time, if they were one owner.
 
     It tells what splitting is worth: whoever has come as two of them would get so much less, or
-    more, as one. That is why owners are verified, and not measured.
+    more, as one. That is why owners are verified, and not measured. Of many contributors nothing
+    is said: each answer is an estimate of its own, and two of them are lost in its noise.
     """
-    valuation = valuation_of(inputs.study, inputs.table.contributors, inputs.image_counts)
-    if valuation.grouping is not None or inputs.retrained is not None:
+    names, headline = inputs.table.contributors, inputs.headline
+    grouped = bool(inputs.study.compensation.groups)
+    if grouped or inputs.retrained is not None or not 2 < len(names) <= _MOST_MERGED_OF:
         return []
-    table, seed = inputs.table.select(inputs.headline.property), inputs.study.seed
-    alone = replace(valuation, grouping=Grouping.of(inputs.table.contributors))
-    found = alone.groups(table, inputs.headline.property, _FEWEST_RESAMPLES)
-    ranked = np.argsort(-found.groups.values, kind="stable")[:_MERGED]
-    pairs = combinations([found.grouping.groups[k] for k in ranked], 2)
+    table, seed = inputs.table.select(headline.property), inputs.study.seed
+    found = OwenValues(Grouping.of(names), headline, headline, inside={}, agreements=())
+    ranked = np.argsort(-headline.values, kind="stable")[:_MERGED]
+    pairs = combinations([names[k] for k in ranked], 2)
     answers = [_answer(partial(if_merged, table, found, pair, seed=seed)) for pair in pairs]
     return [answer.statement for answer in answers if answer is not None]
 
