@@ -25,3 +25,9 @@ def test_what_cannot_be_kept_is_refused():
     study = load_study("digits", overrides=["compensation.floor=5000.00"])
     with pytest.raises(InputError, match=r"8 owners of 5,000\.00 EUR each are guaranteed"):
         list(read_policy(study))
+
+
+def test_a_study_does_not_pay_by_values_that_share_no_total():
+    study = load_study("digits", overrides=["values.estimator=banzhaf"])
+    with pytest.raises(InputError, match="do not sum to what is to be shared out"):
+        list(read_policy(study))
