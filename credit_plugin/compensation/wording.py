@@ -70,6 +70,7 @@ _UTILITIES = {
 _DESIGNS = {
     "paired_border": "small and large coalitions first, each with its complement (paired border)",
     "shapley_iid": "drawn independently, sizes weighted as in KernelSHAP",
+    "border_first": "everybody alone and everybody but one first, then as in paired border",
     "leverage": "every size alike, each coalition with its complement (leverage)",
     "permutation": "in the order in which contributors could have joined, and its reverse",
     "leave_one_out": "everybody, and everybody but one",

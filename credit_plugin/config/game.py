@@ -22,8 +22,9 @@ class GameSettings(Settings):
     )
     design: str = Field(
         "paired_border",
-        description="Registered design, which coalitions are evaluated: paired_border, leverage, "
-        "shapley_iid, permutation, uniform, fixed_size, leave_one_out, add_one_in, exact.",
+        description="Registered design, which coalitions are evaluated: paired_border, "
+        "border_first, leverage, shapley_iid, permutation, uniform, fixed_size, leave_one_out, "
+        "add_one_in, exact.",
     )
     coalition_size: int | None = Field(
         None,

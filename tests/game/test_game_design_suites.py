@@ -10,6 +10,10 @@ class TestPairedBorder(DesignSuite):
     kind = "paired_border"
 
 
+class TestBorderFirst(DesignSuite):
+    kind = "border_first"
+
+
 class TestLeverage(DesignSuite):
     kind = "leverage"
 

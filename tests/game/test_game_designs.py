@@ -13,7 +13,7 @@ from credit_plugin.game.subsets import LISTABLE, distinct_subsets, first_distinc
 
 KINDS = design_names()
 WITHOUT_DUPLICATES = [kind for kind in KINDS if kind != "shapley_iid"]
-OF_ALL_COALITIONS = ["exact", "leverage", "paired_border", "permutation", "uniform"]
+OF_ALL_COALITIONS = ["border_first", "exact", "leverage", "paired_border", "permutation", "uniform"]
 LARGEST_BUDGETS = {
     "fixed_size": lambda n: comb(n, n // 2) + 2,
     "leave_one_out": lambda n: n + 2,
@@ -37,6 +37,7 @@ def requests(draw, kind):
 def test_the_designs_are_registered():
     assert set(KINDS) == {
         "add_one_in",
+        "border_first",
         "exact",
         "fixed_size",
         "leave_one_out",
@@ -93,7 +94,7 @@ def test_a_thousand_contributors_have_designs_of_thousands_of_rows(kind):
     assert distinct == budget or (kind == "shapley_iid" and distinct > 0.9 * budget)
 
 
-@pytest.mark.parametrize("kind", ["exact", "leverage", "paired_border"])
+@pytest.mark.parametrize("kind", ["border_first", "exact", "leverage", "paired_border"])
 @given(st.data())
 @settings(max_examples=25, deadline=None)
 def test_complements_stand_next_to_each_other(kind, data):
@@ -256,6 +257,15 @@ def test_leave_one_out_and_add_one_in_have_each_contributor_once():
         assert sorted(without.argmin(axis=1)) == sorted(alone.argmax(axis=1)) == list(range(n))
 
 
+@pytest.mark.parametrize("n", [4, 7, 19, 50])
+def test_border_first_has_everybody_alone_and_everybody_but_one_before_others(n):
+    rows = design(n, 2 * n + 2, "border_first", 3)[2:]
+    assert sorted(rows.sum(axis=1).tolist()) == [1] * n + [n - 1] * n
+    assert len(np.unique(rows, axis=0)) == 2 * n
+    more = design(n, min(2 * n + 12, 2**n), "border_first", 3)[2 * n + 2 :]
+    assert set(more.sum(axis=1).tolist()) <= set(range(2, n - 1))
+
+
 def test_exact_goes_on_where_paired_border_stopped():
     assert np.array_equal(design(9, 2**9, "exact", 3)[:100], design(9, 100, "paired_border", 3))
     assert len(np.unique(design(16, 2**16, "exact") @ (1 << np.arange(16)))) == 2**16
@@ -284,8 +294,12 @@ def test_layers_that_cannot_be_listed_are_nested_too():
         ((5, 33), {}, "game.budget: 33 is more than the 32 coalitions of 5 contributors"),
         ((1, 4), {}, "n_players: 1 is outside"),
         ((1001, 4), {}, "n_players: 1001 is outside"),
-        ((5, 8, "borders"), {}, "game.design: 'borders' is not a design; did you mean paired_bor"),
-        ((5, 8, "x"), {}, "game.design: 'x' is not a design; choose from add_one_in, exact"),
+        (
+            (5, 8, "borders"),
+            {},
+            "game.design: 'borders' is not a design; did you mean border_first?",
+        ),
+        ((5, 8, "x"), {}, "game.design: 'x' is not a design; choose from add_one_in, border_first"),
         (
             (17, 8, "exact"),
             {},
