@@ -24,6 +24,7 @@ from credit_plugin.compensation.statements import FILE as STATEMENTS
 from credit_plugin.compensation.statements import check_statement, read_statements
 from credit_plugin.compensation.verification import verify_report
 from credit_plugin.compensation.wording import moment
+from credit_plugin.contributors.findings import printable
 from credit_plugin.errors import InputError
 
 _REGISTERED = re.compile(r"(?:models:/)?(?P<name>[A-Za-z0-9_-]+\.values[@/][A-Za-z0-9_.-]+)")
@@ -56,6 +57,13 @@ def verify(source: str, tracking_uri: str | None = None) -> Verified:
     Raises:
         InputError: If there is nothing of these kinds.
     """
+    found = _verified(source, tracking_uri)
+    # whoever made the files chose the names in them, and terminals obey what they are sent
+    complaints, matches = (tuple(map(printable, x)) for x in (found.complaints, found.matches))
+    return Verified(source, complaints, matches)
+
+
+def _verified(source: str, tracking_uri: str | None) -> Verified:
     path = Path(source)
     if path.is_file():
         return _verified_statement(source, path)

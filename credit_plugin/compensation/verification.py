@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jinja2 import TemplateError
 from pydantic import ValidationError
 
 from credit_plugin.compensation.commitment import FILE as COMMITMENTS
@@ -52,6 +53,17 @@ from credit_plugin.versions import versions_of
 
 _TOLERANCE = 1e-6
 _MOST = 20
+# whoever edits a file can leave anything behind
+_DAMAGED = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    TemplateError,
+)
 _DERIVED = (
     "values.csv", "payouts.csv", "statements.jsonl", "report.html", "report.md", "summary.html",
     "summary.md",
@@ -78,8 +90,7 @@ def verify_report(folder: Path) -> list[str]:
         return complaints + list(_recomputed(folder))
     except InputError as error:
         return [*complaints, str(error)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        # whoever edits a file can leave anything behind
+    except _DAMAGED as error:
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         return [*complaints, f"{FACTS} cannot be computed again ({what})"]
 

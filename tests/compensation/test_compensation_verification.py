@@ -18,6 +18,7 @@ from credit_plugin.compensation.statements import check_statement, read_statemen
 from credit_plugin.compensation.verification import verify_report
 from credit_plugin.contributors.intake import OwnerRecord, Submissions
 from credit_plugin.errors import InputError
+from credit_plugin.verifying import verify
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -211,3 +212,20 @@ def test_a_changed_statement_does_not_prove_itself(report, change):
 def test_the_nonce_is_another_one_for_everybody(report):
     nonces = [p["statement"]["nonce"] for p in read_statements(report / "statements.jsonl")]
     assert len(set(nonces)) == len(nonces)
+
+
+def test_what_a_hostile_file_says_cannot_steer_a_terminal(copy):
+    def change(facts):
+        facts["property"] = "\x1b[2Jgone"
+        facts["rows"][0]["contributor"] = "\x1b]0;title\x07"
+
+    rewritten(copy, change)
+    complaints = verify(str(copy)).complaints
+    assert complaints
+    assert all(line.isprintable() for line in complaints)
+
+
+@pytest.mark.parametrize("facts", ["[]", "{}", "null", "{" * 10_000, '{"schema_version": 2}'])
+def test_whatever_stands_in_the_facts_is_a_complaint(copy, facts):
+    (copy / FACTS).write_text(facts, "utf-8")
+    assert any(FACTS in line for line in verify_report(copy))
