@@ -17,9 +17,11 @@ one product with a matrix from each side, and the mirrored picture's frequencies
 with alternating signs. Time O(N^2) in bit operations as matrix products, memory O(N) in blocks;
 5,000 pictures take a few seconds.
 
-Measured (``python -m tests.benchmarks.duplicates``): of faces, paintings, icons and drawings at 64,
-64, 32 and 16 pixels, how many of each change are found, and how many unrelated pictures of
-different owners are taken for copies. A picture without contrast looks like nothing else.
+Measured (``python -m tests.benchmarks.duplicates``): of paintings and portraits at 64 pixels 99.5 %
+or more are found after a mirror, a 90 % crop, JPEG at quality 50, a tint of 5 % and all four
+together, and no picture is taken for another owner's. Small pictures lose more to JPEG: icons at 32
+pixels 10 %, and 3 % of them look like another vendor's, which has drawn the same thing alike. A
+picture without contrast looks like nothing else.
 
 Not found: rotations, collages, crops below 86 %, redrawings, and pictures of the same thing.
 
