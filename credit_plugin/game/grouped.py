@@ -138,12 +138,13 @@ def grouped_design(
     for_groups = min(2**count, max(count + 2, budget // 2))
     rows = [group_design(grouping, for_groups, kind, seed)]
     waiting, members = budget - for_groups, sum(grouping.sizes) - count
-    for name in several:
+    for place, name in enumerate(several):
         size = len(grouping.members(name))
-        most = 2 ** (count - 1) * (2**size - 2)
-        share = round(waiting * (size - 1) / members)
-        rows.append(nested_design(grouping, name, min(max(share, 2), most), seed))
-        waiting, members = waiting - max(share, 2), members - (size - 1)
+        for_others = 2 * (len(several) - 1 - place)  # every group needs a pair at least
+        share = min(max(round(waiting * (size - 1) / members), 2), waiting - for_others)
+        taken = min(share, 2 ** (count - 1) * (2**size - 2))
+        rows.append(nested_design(grouping, name, taken, seed))
+        waiting, members = waiting - taken, members - (size - 1)
     return np.concatenate(rows)
 
 

@@ -137,6 +137,23 @@ def test_half_of_the_budget_is_for_groups_and_all_of_it_is_different(budget):
     assert (~partial.any(axis=1)).sum() >= min(16, max(6, budget // 2))
 
 
+@pytest.mark.parametrize("budget", range(8, 40))
+def test_groups_of_unlike_sizes_keep_to_the_budget(budget):
+    names = tuple("abcdefghijklm")
+    members = {name: "large" for name in names[:10]} | {"k": "small", "l": "small"}
+    grouping = Grouping.of(names, members)
+    if budget < 9:
+        with pytest.raises(InputError, match="use at least 9"):
+            grouped_design(grouping, budget)
+        return
+    rows = grouped_design(grouping, budget)
+    assert len(rows) <= budget
+    assert len(np.unique(rows, axis=0)) == len(rows)
+    _, partial = grouping.to_groups(rows)
+    assert partial[:, grouping.position("large")].any()
+    assert partial[:, grouping.position("small")].any()
+
+
 def test_a_budget_that_is_too_small_gets_one_line():
     grouping = Grouping.of(NAMES, {"a": "X", "b": "X", "c": "Y", "d": "Y"})
     with pytest.raises(InputError, match=r"game.budget: 9 is too small for 4 groups.*at least 10"):
