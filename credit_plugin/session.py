@@ -6,13 +6,12 @@ everything it has not been told yet. That one rule covers a first run, a resume 
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from credit_plugin.compensation.commitment import Standing, commit, policy_of, protocol_of
+from credit_plugin.compensation.commitment import commit_study
 from credit_plugin.compensation.valuing import groups_of, valuation_of
 from credit_plugin.config import Study
 from credit_plugin.contributors.intake import Intake
@@ -83,7 +82,6 @@ class Session:
         self.reliability: dict[str, Reliability] = {}
         self.convergence: list[tuple[int, ContributorValues]] = []
         self.fidelity_result: FidelityResult | None = None
-        self.standing: Standing | None = None
         self.report_folder: Path | None = None
 
     def run(self, phases: Sequence[str]) -> None:
@@ -143,12 +141,10 @@ class Session:
 
     def _commit_policy(self) -> None:
         """See that the payout policy is written down before the first coalition is known."""
-        policy = policy_of(self.study, self.directions)
-        known = len(self.evaluations()) + len(self.retrainings.evaluations())
-        now = datetime.now(UTC).replace(microsecond=0)
-        self.standing = commit(self.folders.table, policy, protocol_of(self.study), known, now)
-        self.tracker.log_policy(policy, self.standing.policy_sha256, self.dataset.digest())
-        for complaint in self.standing.complaints:
+        known = len(self.evaluator.ledger.evaluations) + len(self.retrainings.evaluations())
+        standing = commit_study(self.study, self.directions, self.folders.table, known)
+        self.tracker.log_policy(standing.first, standing.policy_sha256, self.dataset.digest())
+        for complaint in standing.complaints:
             self.display.note(f"cannot be sealed: {complaint}")
 
     def values(self) -> None:

@@ -14,8 +14,12 @@ Two things are written down:
 * the *protocol*: how coalitions are chosen and values estimated. A larger budget is no fraud, so a
   change is allowed, and listed in the report.
 
+A search for settings (``credit tune``) evaluates coalitions of tables that are paid by later, and
+so writes the policy down in each of them first.
+
 This shows to a reader who trusts the file that nobody changed rules afterwards; so that nobody has
-to trust the file, the hash is also a tag of the study's MLflow run from its start.
+to trust the file, the first hash is also a parameter of the study's MLflow run from its start, and
+MLflow lets nobody change a parameter.
 """
 
 import hashlib
@@ -23,7 +27,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +123,21 @@ def sha256_of_policy(policy: Mapping[str, Any]) -> str:
         policy, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def commit_study(
+    study: Study, directions: Mapping[str, float], folder: Path, evaluations: int
+) -> Standing:
+    """Write the policy of a study down, now; see :func:`commit`.
+
+    Args:
+        study: The settings.
+        directions: By property, positive where more is better.
+        folder: Of the table of coalitions.
+        evaluations: How many of its coalitions are evaluated.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    return commit(folder, policy_of(study, directions), protocol_of(study), evaluations, now)
 
 
 def commit(

@@ -7,13 +7,14 @@ KILLED; one that finished keeps them.
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from credit_plugin.tracking.store import shown_uri
+from credit_plugin.tracking.store import every_page, shown_uri
 from credit_plugin.written import whole_file
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -21,19 +22,9 @@ PARENT_TAG = "mlflow.parentRunId"
 
 def children_of(client: MlflowClient, experiment_id: str, parent_id: str) -> list[Run]:
     """Return every active child run, page by page."""
-    found: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs(
-            [experiment_id],
-            f"tags.`{PARENT_TAG}` = '{parent_id}'",
-            max_results=1000,
-            page_token=token,
-        )
-        found += page
-        token = page.token
-        if not token:
-            return found
+    wanted = f"tags.`{PARENT_TAG}` = '{parent_id}'"
+    search = partial(client.search_runs, [experiment_id], wanted, max_results=1000)
+    return every_page(search)
 
 
 def find_parent(

@@ -1,16 +1,13 @@
 """Reports that the registry keeps, for ``credit verify`` and ``credit statement``."""
 
-import logging
 from pathlib import Path
 
-import mlflow
 from mlflow.artifacts import download_artifacts
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 
 from credit_plugin.errors import InputError
 from credit_plugin.tracking.flavors import values
 from credit_plugin.tracking.flavors.files import CONTENT, check_model
-from credit_plugin.tracking.store import STORE_ERRORS, complaint
+from credit_plugin.tracking.store import STORE_ERRORS, complaint, use_store
 
 
 def registered_report(
@@ -30,12 +27,7 @@ def registered_report(
     Raises:
         InputError: If the store or the version is not there, or it is of another kind.
     """
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if not MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.is_set():
-        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
-    if tracking_uri:
-        mlflow.set_tracking_uri(tracking_uri)
+    use_store(tracking_uri)
     try:
         root = Path(download_artifacts(model_uri, dst_path=str(folder)))
     except STORE_ERRORS as error:

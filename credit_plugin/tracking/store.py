@@ -2,11 +2,15 @@
 
 import logging
 import os
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import mlflow
 from mlflow.entities import Experiment
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
+from mlflow.store.entities.paged_list import PagedList
 from mlflow.tracking import MlflowClient
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
@@ -14,8 +18,39 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from credit_plugin.errors import InputError
 from credit_plugin.tracking._mlflow_compat import sqlite_engine
 
+T = TypeVar("T")
+
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)
 """What MLflow raises for a store that cannot be used: a missing driver is an ImportError."""
+
+
+def use_store(tracking_uri: str | None) -> None:
+    """Let MLflow use a store, its own default if none is named, without a line for each step.
+
+    Our own progress says what happens: migrations, registrations and downloads need no lines.
+    """
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if not MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.is_set():
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+    if tracking_uri:
+        mlflow.set_tracking_uri(tracking_uri)
+
+
+def every_page(fetch: Callable[..., PagedList[T]]) -> list[T]:
+    """Return everything that MLflow gives page by page.
+
+    Args:
+        fetch: Called with ``page_token``.
+    """
+    found: list[T] = []
+    token = None
+    while True:
+        page = fetch(page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
 
 
 def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[MlflowClient, Experiment]:
@@ -31,11 +66,7 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[Mlflow
     Raises:
         InputError: If the store cannot be reached or the experiment was deleted.
     """
-    # our own progress says what happens; migrations and registrations need no line each
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if tracking_uri:
-        mlflow.set_tracking_uri(tracking_uri)
+    use_store(tracking_uri)
     try:
         client = MlflowClient()
         chosen = _experiment(client, experiment)

@@ -1,9 +1,12 @@
 """Which studies were made: found by the data that they are on."""
 
 from datetime import UTC, datetime
+from functools import partial
 
-from mlflow.entities import Experiment, Run
+from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+
+from credit_plugin.tracking.store import every_page
 
 PAGE = 1000
 
@@ -20,29 +23,12 @@ def studies_on(client: MlflowClient, data_sha256: str, but: str = "") -> list[di
         For each its ``study``, ``run``, ``experiment``, ``started`` (ISO, UTC), ``status``,
         ``headline`` and ``policy_sha256``.
     """
-    experiments = [found.experiment_id for found in _experiments(client)]
     wanted = f"tags.`credit.data_sha256` = '{data_sha256}' and tags.`credit.role` = 'study'"
-    runs: list[Run] = []
-    token = None
-    while experiments:
-        page = client.search_runs(experiments, wanted, max_results=PAGE, page_token=token)
-        runs += page
-        token = page.token
-        if not token:
-            break
+    experiments = every_page(partial(client.search_experiments, max_results=PAGE))
+    where = [experiment.experiment_id for experiment in experiments]
+    runs = every_page(partial(client.search_runs, where, wanted, max_results=PAGE)) if where else []
     found = [_described(run) for run in runs if run.info.run_id != but]
     return sorted(found, key=lambda study: (study["started"], study["run"]))
-
-
-def _experiments(client: MlflowClient) -> list[Experiment]:
-    found: list[Experiment] = []
-    token = None
-    while True:
-        page = client.search_experiments(max_results=PAGE, page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            return found
 
 
 def _described(run: Run) -> dict[str, str]:

@@ -1,21 +1,18 @@
 """Utility tables that runs keep as artifacts, for ``credit estimate`` and notebooks."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import mlflow
 from mlflow.entities import Run
-from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 
 from credit_plugin.errors import InputError
 from credit_plugin.tracking.parent import PARENT_TAG
-from credit_plugin.tracking.store import STORE_ERRORS, complaint, shown_uri
+from credit_plugin.tracking.store import STORE_ERRORS, complaint, shown_uri, use_store
 
 TABLE = "coalitions.csv"
 
@@ -34,12 +31,7 @@ def downloaded_table(
     Raises:
         InputError: If the store, the run or the artifact is not there.
     """
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # a migration needs no line for each step
-    if not MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.is_set():
-        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # a table is there at once
-    if tracking_uri:
-        mlflow.set_tracking_uri(tracking_uri)
+    use_store(tracking_uri)
     with TemporaryDirectory(prefix="credit-table-") as folder:
         try:
             client = MlflowClient()

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from mlflow.entities import Metric, Param, RunTag
 from PIL import Image
 
+from credit_plugin.compensation.commitment import Commitment
 from credit_plugin.config import Study
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.folders import StudyFolders
@@ -36,6 +37,8 @@ TAG_BATCH = 100
 LONGEST_NAME = 250
 LONGEST_PARAM = 500
 LONGEST_TAG = 5000
+COMMITTED = "policy_sha256"
+"""Parameter with the hash of the policy that binds: MLflow refuses to change one."""
 
 
 class StudyTracker:
@@ -255,10 +258,18 @@ class StudyTracker:
         words = reliability.statement[:LONGEST_TAG]
         self.client.set_tag(self.parent_run_id, "credit.reliability", words)
 
-    def log_policy(self, policy: Mapping[str, Any], policy_sha256: str, data_sha256: str) -> None:
-        """Log which policy the study is paid by, and on which data, so that others find it."""
+    def log_policy(self, first: Commitment, policy_sha256: str, data_sha256: str) -> None:
+        """Log the policy that binds, where nobody can change it, and which one is used now.
+
+        Args:
+            first: What was written down before the first coalition.
+            policy_sha256: Of the study's policy now.
+            data_sha256: Of the data, so that other studies on it are found.
+        """
         self.tag({"credit.policy_sha256": policy_sha256, "credit.data_sha256": data_sha256})
-        self.client.log_dict(self.parent_run_id, dict(policy), "policy.json")
+        if COMMITTED not in self.client.get_run(self.parent_run_id).data.params:
+            self.client.log_param(self.parent_run_id, COMMITTED, first.policy_sha256)
+            self.client.log_dict(self.parent_run_id, dict(first.policy), "policy.json")
 
     def other_studies(self, data_sha256: str) -> list[dict[str, str]]:
         """Return every other study on the same data that the store knows, oldest first."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from filelock import FileLock
 
+from credit_plugin.compensation.commitment import commit_study
 from credit_plugin.config import Study
 from credit_plugin.diffusion.beginnings import BeginningStore
 from credit_plugin.diffusion.storage import read_config
@@ -70,7 +71,8 @@ class Attempt:
         self.evaluator = Evaluator(
             shop.engine, factory, self.folders, study.game.utility, tracker, shop.display
         )
-        self._direction = directions(study.properties)[study.properties.headline]
+        self._directions = directions(study.properties)
+        self._direction = self._directions[study.properties.headline]
 
     def run(self, trial: Trial, coalitions: tuple[str, ...], first: int, judge: Judge) -> Trial:
         """Return the trial with what it gave; its fidelity is for the caller to say.
@@ -136,6 +138,8 @@ class Attempt:
 
     def _run(self, plan: Plan) -> None:
         with self._alone_in(self.folders.table):
+            known = len(self.evaluator.ledger.evaluations)
+            commit_study(self.study, self._directions, self.folders.table, known)
             self.evaluator.run(plan, "trial")
 
     def _oriented(self, evaluations: list[Evaluation]) -> tuple[float, ...]:

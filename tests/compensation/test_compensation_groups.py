@@ -140,7 +140,7 @@ def test_half_of_the_budget_is_for_groups_and_all_of_it_is_different(budget):
 @pytest.mark.parametrize("budget", range(8, 40))
 def test_groups_of_unlike_sizes_keep_to_the_budget(budget):
     names = tuple("abcdefghijklm")
-    members = {name: "large" for name in names[:10]} | {"k": "small", "l": "small"}
+    members = dict.fromkeys(names[:10], "large") | {"k": "small", "l": "small"}
     grouping = Grouping.of(names, members)
     if budget < 9:
         with pytest.raises(InputError, match="use at least 9"):

@@ -86,8 +86,8 @@ class Listener:
     def log_verdict(self, evaluations, progress, words):
         self.verdicts.append((evaluations, progress, words))
 
-    def log_policy(self, policy, policy_sha256, data_sha256):
-        self.policy = policy
+    def log_policy(self, first, policy_sha256, data_sha256):
+        self.policy = first
 
     def log_values(self, values, step):
         self.values.append((step, values))

@@ -12,6 +12,8 @@ from micro import MICRO, micro_study
 from processes import start, wait_for
 
 from credit_plugin.cli import main
+from credit_plugin.compensation.commitment import FILE as COMMITMENTS
+from credit_plugin.compensation.commitment import read_commitments
 from credit_plugin.config import Study, load_study
 from credit_plugin.diffusion.beginnings import BeginningStore
 from credit_plugin.folders import StudyFolders
@@ -89,6 +91,17 @@ def test_every_trial_is_a_nested_run_and_its_coalitions_are_nested_in_it(searche
     retrained = [run for run in runs if role(run) == "retrain"]
     assert len(retrained) == TUNED_ON + HELD_OUT
     assert {run.data.tags["mlflow.parentRunId"] for run in retrained} == {tuning.info.run_id}
+
+
+def test_the_policy_was_written_down_before_any_coalition_of_a_trial(searched):
+    result, folder = searched
+    for trial in result.trials:
+        study = apply(micro_study(*SEARCH), trial.parameters)
+        folders = StudyFolders(folder.parents[1], study, _digest(study))
+        if Ledger(folders.ledger).evaluations:
+            first, *others = read_commitments(folders.table / COMMITMENTS)
+            assert (first.evaluations, others) == (0, [])
+            assert first.policy["compensation"] == study.compensation.model_dump(mode="json")
 
 
 def test_failed_trials_are_marked_with_the_reason_and_do_not_end_the_search(searched, runs):
