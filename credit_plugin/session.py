@@ -67,9 +67,11 @@ class Session:
         self.games = Games(study, folders, engine, tracker, display)
         self.evaluator = self.games.evaluator(study.game.utility)
         self.rule = stopping_rule(study)
-        groups = groups_of(study.compensation, dataset.contributors)
+        self.groups = groups_of(study.compensation, dataset.contributors)
         self.valuation = valuation_of(study, dataset.contributors, dataset.counts)
-        self.plan: Plan = plan_evaluations(dataset.n_contributors, study.game, study.seed, groups)
+        self.plan: Plan = plan_evaluations(
+            dataset.n_contributors, study.game, study.seed, self.groups
+        )
         self.stopped = ""
         retrained = plan_retrainings(dataset.n_contributors, study.game, study.seed)
         self.retrainings = Retrainings(retrained, self.games.evaluator(RETRAINING))

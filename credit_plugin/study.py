@@ -119,7 +119,8 @@ def run_study(
         intake, folders = open_study(study, workdir)
         dataset = intake.dataset
         if fidelity:
-            check_settings(study, dataset.n_contributors)
+            groups = groups_of(study.compensation, dataset.contributors)
+            check_settings(study, dataset.n_contributors, groups)
         with _locked(folders):
             save_snapshot(dataset, folders.data)
             folders.table.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from credit_plugin.compensation.statement_rendering import (
 )
 from credit_plugin.compensation.statements import FILE as STATEMENTS
 from credit_plugin.compensation.statements import check_statement, read_statements
-from credit_plugin.compensation.verification import verify_report
+from credit_plugin.compensation.verification import verify_report, written_by_another
 from credit_plugin.compensation.wording import moment
 from credit_plugin.contributors.findings import printable
 from credit_plugin.errors import InputError
@@ -158,6 +158,9 @@ def _matches(facts: dict[str, Any], files: int) -> Iterator[str]:
     yield f"{facts['statements']['count']} statements under the root {facts['statements']['root']}"
     if known:
         yield f"policy {known['policy_sha256'][:12]}, written down {moment(known['committed'])}"
+    other = written_by_another(facts)
+    if other:
+        yield f"pages by their hashes alone: version {other} of credit_plugin wrote them"
     yield f"status: {facts['status']}"
 
 

@@ -7,8 +7,8 @@
    coalitions (within one millionth: other processors round differently);
 3. the gate, the payouts and what waits, to the cent, against the values and the policy;
 4. the policy against the one that was written down first, and that file's hashes;
-5. statements and their root, pages, Markdown and tables, byte for byte, against the facts. Pages
-   that another version of this package wrote are not compared, and that is said.
+5. statements and their root, pages, Markdown and tables, byte for byte, against the facts; unless
+   another version of this package wrote them (:func:`written_by_another`), which is no mismatch.
 
 What is stated and not computed (costs, what was submitted, versions, which other studies there are)
 is protected by the hashes alone. Who can write every file of a folder can write a new report that
@@ -119,6 +119,13 @@ def _recomputed(folder: Path) -> Iterator[str]:
     yield from _changed_files(folder, stated)
 
 
+def written_by_another(stated: Mapping[str, Any]) -> str:
+    """Return the version of this package that wrote a report, if it is another one; else empty."""
+    written_by = stated["versions"].get("credit_plugin")
+    own = versions_of(["credit_plugin"])["credit_plugin"]
+    return "" if written_by in (None, own) else str(written_by)
+
+
 def read_inputs(folder: Path, stated: Mapping[str, Any]) -> ReportInputs:
     """Return what a report is made from, estimated again from the tables in its folder.
 
@@ -223,13 +230,7 @@ def _manifest_complaints(folder: Path, stated: Mapping[str, Any]) -> Iterator[st
 
 def _changed_files(folder: Path, stated: Mapping[str, Any]) -> Iterator[str]:
     """Compare the files that follow from the facts with what the facts give."""
-    written_by = stated["versions"].get("credit_plugin")
-    own = versions_of(["credit_plugin"])["credit_plugin"]
-    if written_by is not None and written_by != own:
-        yield (
-            f"pages were not compared: version {written_by} of credit_plugin wrote them, and this "
-            f"is {own}"
-        )
+    if written_by_another(stated):
         return
     with tempfile.TemporaryDirectory() as aside:
         again = Path(aside)

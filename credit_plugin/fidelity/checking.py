@@ -26,7 +26,7 @@ from credit_plugin.fidelity.result import RECORD, Counterfactual, FidelityResult
 from credit_plugin.fidelity.scoring import Scoring, unusable
 from credit_plugin.fidelity.verdict import kind_of
 from credit_plugin.game.ledger import Evaluation
-from credit_plugin.game.plan import PlannedEvaluation
+from credit_plugin.game.plan import Groups, PlannedEvaluation
 from credit_plugin.game.utilities import get_utility
 from credit_plugin.games import RETRAINING
 
@@ -40,13 +40,18 @@ Measured = Mapping[str, Mapping[str, list[float]]]
 """Oriented utilities by property and coalition, in the order of their seeds."""
 
 
-def check_settings(study: Study, n_players: int) -> None:
+def check_settings(study: Study, n_players: int, groups: Groups | None = None) -> None:
     """Refuse settings of a check that cannot be followed.
+
+    Args:
+        study: The settings.
+        n_players: Number of contributors.
+        groups: Who is in which group, if values are of groups.
 
     Raises:
         InputError: One line that names the field.
     """
-    draw_test_sets(n_players, study.fidelity, study.seed, rests_on(study, n_players))
+    draw_test_sets(n_players, study.fidelity, study.seed, rests_on(study, n_players, groups))
     for field in ("methods", "curves"):
         for name in getattr(study.fidelity, field):
             get_attribution(name, f"fidelity.{field}")
@@ -83,7 +88,7 @@ class FidelityCheck:
         self.settings: FidelitySettings = session.study.fidelity
         self.headline = session.study.properties.headline
         self.n_players = session.dataset.n_contributors
-        avoid = rests_on(self.study, self.n_players)
+        avoid = rests_on(self.study, self.n_players, session.groups)
         self.sets = draw_test_sets(self.n_players, self.settings, self.study.seed, avoid)
         self.exact = session.games.evaluator(RETRAINING)
         self.seconds: dict[str, float] = {}

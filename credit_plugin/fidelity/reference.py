@@ -25,7 +25,7 @@ from credit_plugin.errors import InputError
 from credit_plugin.evaluating import Plan
 from credit_plugin.game.coalitions import from_bits, to_bits
 from credit_plugin.game.design import design
-from credit_plugin.game.plan import PlannedEvaluation, plan_evaluations
+from credit_plugin.game.plan import Groups, PlannedEvaluation, plan_evaluations
 from credit_plugin.retrainings import UTILITY, plan_retrainings
 
 METHOD_REPEATS = 100
@@ -58,11 +58,17 @@ class TestSet:
         return tuple(PlannedEvaluation(c, r) for r in range(seeds) for c in self.coalitions)
 
 
-def rests_on(study: Study, n_players: int) -> frozenset[str]:
-    """Return the coalitions whose retraining a study's own values rest on, as bit strings."""
+def rests_on(study: Study, n_players: int, groups: Groups | None = None) -> frozenset[str]:
+    """Return the coalitions whose retraining a study's own values rest on, as bit strings.
+
+    Args:
+        study: The settings.
+        n_players: Number of contributors.
+        groups: Who is in which group, if values are of groups.
+    """
     plan = plan_retrainings(n_players, study.game, study.seed)
     if study.game.utility == UTILITY:
-        plan = plan_evaluations(n_players, study.game, study.seed)
+        plan = plan_evaluations(n_players, study.game, study.seed, groups)
     return frozenset(planned.coalition for planned in plan)
 
 

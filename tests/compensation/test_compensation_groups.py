@@ -13,6 +13,7 @@ from credit_plugin.compensation.verification import verify_report
 from credit_plugin.config import GameSettings
 from credit_plugin.contributors.sources import load_contributors
 from credit_plugin.errors import InputError
+from credit_plugin.fidelity.reference import rests_on
 from credit_plugin.game import UtilityTable
 from credit_plugin.game.coalitions import from_bits
 from credit_plugin.game.grouped import grouped_design
@@ -179,6 +180,14 @@ def test_what_groups_cannot_do_gets_one_line(override, message):
     )
     with pytest.raises(InputError, match=message):
         check_study(study, load_contributors(study.data))
+
+
+def test_no_coalition_is_tested_on_that_values_of_groups_rest_on():
+    study = study_of("game.utility=retraining", "game.budget=40")
+    groups = groups_of(study.compensation, NAMES)
+    plan = plan_evaluations(6, study.game, study.seed, groups)
+    assert rests_on(study, 6, groups) == {planned.coalition for planned in plan}
+    assert rests_on(study, 6) != rests_on(study, 6, groups)
 
 
 def test_without_groups_nothing_changes():

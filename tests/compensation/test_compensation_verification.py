@@ -103,7 +103,9 @@ def test_any_changed_number_of_a_table_is_named_even_with_a_manifest_that_fits(
     def change(facts):
         facts["rows"][row][key] += by
 
-    assert any(f"rows[{row}].{key}" in line or "rows" in line for line in rewritten(folder, change))
+    # images are what was counted: they are stated, and what follows from them is computed
+    named = f"rows[{row}].{'count_payout' if key == 'images' else key}"
+    assert any(f" {named}" in line for line in rewritten(folder, change))
 
 
 @pytest.mark.parametrize(
@@ -141,6 +143,17 @@ def test_a_measurement_that_was_edited_shows_in_the_values(copy):
     table.write_text("\n".join(lines) + "\n", "utf-8")
     complaints = rewritten(copy, lambda facts: None)
     assert any("properties.inception_score.values" in line for line in complaints)
+
+
+def test_pages_of_another_version_are_no_mismatch_and_that_is_said(make_inputs, tmp_path):
+    write_report(make_inputs(versions={"credit_plugin": "0.0.1"}), tmp_path / "report")
+    page = tmp_path / "report" / "report.html"
+    page.write_text(page.read_text("utf-8").replace("Compensation", "Kompensation"), "utf-8")
+    assert rewritten(tmp_path / "report", lambda facts: None) == []
+    said = verify(str(tmp_path / "report")).matches
+    assert "pages by their hashes alone: version 0.0.1 of credit_plugin wrote them" in said
+    page.write_text("x", "utf-8")
+    assert verify_report(tmp_path / "report") == ["report.html is not the file that was written"]
 
 
 def test_two_swapped_files_are_named(copy):
