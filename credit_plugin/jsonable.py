@@ -1,10 +1,23 @@
 """Values that JSON and UTF-8 can hold, from values that they cannot."""
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+
+def canonical(data: Any) -> bytes:
+    """Return plain data as the bytes that are hashed: JSON, sorted keys, no spaces, UTF-8.
+
+    Raises:
+        ValueError: If a number is not finite.
+    """
+    text = json.dumps(
+        data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode()
 
 
 def jsonable(value: Any) -> Any:

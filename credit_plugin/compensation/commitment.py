@@ -33,6 +33,7 @@ from typing import Any
 
 from credit_plugin.config import Study
 from credit_plugin.errors import InputError
+from credit_plugin.jsonable import canonical
 
 FILE = "commitments.jsonl"
 
@@ -118,11 +119,8 @@ def protocol_of(study: Study) -> dict[str, Any]:
 
 
 def sha256_of_policy(policy: Mapping[str, Any]) -> str:
-    """Return the hash of a policy: of its JSON with sorted keys and no spaces, UTF-8."""
-    text = json.dumps(
-        policy, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return the hash of a policy in canonical JSON."""
+    return hashlib.sha256(canonical(policy)).hexdigest()
 
 
 def commit_study(

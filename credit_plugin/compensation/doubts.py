@@ -10,8 +10,10 @@
   retraining without them.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -93,7 +95,7 @@ def holds_of(
     position = {name: index for index, name in enumerate(owners)}
     holds = [Hold(position[name], reason) for name, reason in policy.holds.items()]
     for index in np.flatnonzero(disputed > 0).tolist():
-        amount = -int(-gross[index] * float(disputed[index]) // 1)  # rounded up
+        amount = math.ceil(Fraction(float(disputed[index])) * gross[index])
         reason = f"several owners claim {100 * float(disputed[index]):.3g} % of the images"
         holds.append(Hold(index, reason, amount))
     for outlier in outliers:

@@ -13,6 +13,7 @@ and CSV cannot disagree.
 """
 
 import math
+from collections import defaultdict
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -112,6 +113,9 @@ def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
     without, alone = _borders(inputs)
     groups_with, groups_without = _contrasts(inputs)
     outliers = {outlier.owner: outlier for outlier in division.outliers}
+    reasons: dict[int, list[str]] = defaultdict(list)
+    for hold in division.holds:
+        reasons[hold.payee].append(hold.reason)
     rows = [
         {
             "contributor": name,
@@ -123,6 +127,7 @@ def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
             "value_share": float(shares[i]),
             "share": float(division.shares[i]),
             **_money(inputs, division, i),
+            "holds": reasons[i],
             "images": int(inputs.image_counts[i]),
             "without": without[i],
             "alone": alone[i],
@@ -175,7 +180,7 @@ def _contrasts(inputs: ReportInputs) -> tuple[list[float | None], list[float | N
 
 
 def _money(inputs: ReportInputs, division: Division, i: int) -> dict[str, Any]:
-    """Return the amounts of one contributor, and why some of it waits."""
+    """Return the amounts of one contributor."""
     settled, currency = division.settlement, inputs.study.compensation.currency
     return {
         "payout": as_amount(settled.gross[i], currency),
@@ -185,7 +190,6 @@ def _money(inputs: ReportInputs, division: Division, i: int) -> dict[str, Any]:
         "brought_forward_minor": settled.brought_forward[i],
         "carried_minor": settled.carried[i],
         "paid_minor": settled.paid[i],
-        "holds": [hold.reason for hold in division.holds if hold.payee == i],
         "value_payout_minor": division.by_values[i],
         "count_payout": as_amount(division.by_count[i], currency),
         "count_payout_minor": division.by_count[i],

@@ -14,7 +14,7 @@ makes the records puts something secret into each
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,13 +61,13 @@ class MerkleTree:
     """The tree of some records.
 
     Args:
-        records: One or more, as bytes.
+        records: One or more, as bytes; each is hashed as it comes, and none is kept.
     """
 
-    def __init__(self, records: Sequence[bytes]) -> None:
-        if not records:
-            raise InputError("records: there is none to seal")
+    def __init__(self, records: Iterable[bytes]) -> None:
         self._levels = [[leaf_hash(record) for record in records]]
+        if not self._levels[0]:
+            raise InputError("records: there is none to seal")
         while len(self._levels[-1]) > 1:
             below = self._levels[-1]
             pairs = [node_hash(*below[i : i + 2]) for i in range(0, len(below) - 1, 2)]

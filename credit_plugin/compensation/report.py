@@ -13,7 +13,7 @@
 ``commitments.jsonl``  policies that were written down, the first one first
 ``report.html``     the reviewer's dossier; one file, no script, nothing loaded from elsewhere
 ``report.md``       the same in Markdown
-``summary.html``    the public summary, without anybody's name or payout, and
+``summary.html``    the public summary, in which nobody is named, and
 ``summary.md``      the same in Markdown
 ``thumbnails.json`` one small picture of each contributor, PNG in base64
 ``manifest.json``   hash and size of each file, settings, versions, digests, models
@@ -39,6 +39,7 @@ from credit_plugin.compensation.commitment import FILE as COMMITMENTS
 from credit_plugin.compensation.commitment import as_line
 from credit_plugin.compensation.facts import SCHEMA_VERSION, collect_facts
 from credit_plugin.compensation.inputs import ReportInputs
+from credit_plugin.compensation.merkle import MerkleTree
 from credit_plugin.compensation.payout import as_amount
 from credit_plugin.compensation.policy_words import why_waiting
 from credit_plugin.compensation.publication import (
@@ -80,7 +81,9 @@ def write_report(inputs: ReportInputs, folder: Path) -> dict[str, Any]:
         InputError: If the pool has smaller units than its currency, or the table cannot be
             estimated from under another baseline.
     """
-    facts = sealed_facts(inputs)
+    facts = collect_facts(inputs)
+    tree = seal(facts)
+    facts["statements"] = {"root": tree.root, "count": len(facts["rows"])}
     with published(folder) as draft:
         (draft / FACTS).write_text(as_json(facts), "utf-8")
         inputs.table.to_csv(draft / COALITIONS)
@@ -95,20 +98,18 @@ def write_report(inputs: ReportInputs, folder: Path) -> dict[str, Any]:
             (draft / COMMITMENTS).write_text("".join(lines), "utf-8")
         pictures = {n: b64encode(png).decode() for n, png in inputs.thumbnails.items()}
         (draft / THUMBNAILS).write_text(json.dumps(pictures, ensure_ascii=False), "utf-8")
-        write_derived(facts, draft)
+        write_derived(facts, tree, draft)
         return write_manifest(draft, manifest_statements(facts))
 
 
-def sealed_facts(inputs: ReportInputs) -> dict[str, Any]:
-    """Return everything that a report says, the root of its statements among it."""
-    facts = collect_facts(inputs)
-    statements = {"root": seal(facts).root, "count": len(facts["rows"])}
-    return {**facts, "statements": statements}
+def write_derived(facts: Mapping[str, Any], tree: MerkleTree, folder: Path) -> None:
+    """Write the files that follow from the facts and from the files that a folder holds.
 
-
-def write_derived(facts: Mapping[str, Any], folder: Path) -> None:
-    """Write the files that follow from the facts and from the files that a folder holds."""
-    tree = seal(facts)
+    Args:
+        facts: Everything that the report says.
+        tree: Of its statements.
+        folder: Holds what the pages rest on.
+    """
     _write_values_csv(facts["rows"], folder / "values.csv")
     _write_payouts_csv(facts, folder / "payouts.csv")
     write_statements(facts, tree, folder / STATEMENTS)

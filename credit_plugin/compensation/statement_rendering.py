@@ -10,7 +10,7 @@ from credit_plugin.compensation import wording
 from credit_plugin.compensation.policy_words import declared_words
 from credit_plugin.compensation.ranking import kind_of
 from credit_plugin.compensation.rendering import data_uri, environment, style_of_page
-from credit_plugin.compensation.statements import as_leaf
+from credit_plugin.jsonable import canonical
 
 _AIR = 0.05  # of the width, left and right of the outermost ends
 
@@ -62,7 +62,7 @@ def _view(proved: Mapping[str, Any]) -> dict[str, Any]:
         "bars_label": ", ".join(f"{bar['who']} {bar['measured']:.4g}" for bar in bars),
         "raw_digits": wording.decimals_for([record["v_full"], record["v_empty"]]),
         "raw_full": record["v_full"] * direction,
-        "leaf": hashlib.sha256(as_leaf(record)).hexdigest(),
+        "leaf": hashlib.sha256(canonical(record)).hexdigest(),
         "root": proved["root"],
         "file": f"{statement_file(record)}.json",
     }

@@ -23,6 +23,7 @@ from credit_plugin.compensation.merkle import MerkleTree, Proof, verify
 from credit_plugin.compensation.policy_words import why_waiting
 from credit_plugin.compensation.wording import decimals_for
 from credit_plugin.errors import InputError
+from credit_plugin.jsonable import canonical
 
 FILE = "statements.jsonl"
 SCHEMA_VERSION = 1
@@ -68,7 +69,7 @@ def statement_records(facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def seal(facts: Mapping[str, Any]) -> MerkleTree:
     """Return the tree of all statements."""
-    return MerkleTree([as_leaf(record) for record in statement_records(facts)])
+    return MerkleTree(canonical(record) for record in statement_records(facts))
 
 
 def write_statements(facts: Mapping[str, Any], tree: MerkleTree, path: Path) -> None:
@@ -99,21 +100,13 @@ def check_statement(proved: Any) -> str:
     try:
         record, root = proved["statement"], proved["root"]
         proof = Proof.from_json_dict(proved["proof"])
-        leaf = as_leaf(record)
+        leaf = canonical(record)
     except (TypeError, KeyError, ValueError) as error:
         reason = str(error) if isinstance(error, InputError) else "it is no statement with a proof"
         return reason
     if not verify(leaf, proof, str(root)):
         return "it is not what was sealed under its root: a number, or the proof, was changed"
     return ""
-
-
-def as_leaf(record: Mapping[str, Any]) -> bytes:
-    """Return a statement as the bytes that are hashed: JSON with sorted keys and no spaces."""
-    text = json.dumps(
-        record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode()
 
 
 def value_digits(facts: Mapping[str, Any]) -> int:
@@ -124,4 +117,4 @@ def value_digits(facts: Mapping[str, Any]) -> int:
 
 def _key(facts: Mapping[str, Any]) -> str:
     told = {name: fact for name, fact in facts.items() if name != "statements"}
-    return hashlib.sha256(as_leaf(told)).hexdigest()
+    return hashlib.sha256(canonical(told)).hexdigest()

@@ -1,4 +1,4 @@
-"""The public summary: how the pool is shared and why, without anybody's name or payout."""
+"""The public summary: how the pool is shared and why, in which nobody is named."""
 
 import statistics
 from collections.abc import Mapping, Sequence

@@ -31,6 +31,7 @@ from credit_plugin.compensation.commitment import FILE as COMMITMENTS
 from credit_plugin.compensation.commitment import read_commitments
 from credit_plugin.compensation.facts import SCHEMA_VERSION, collect_facts
 from credit_plugin.compensation.inputs import ReportInputs
+from credit_plugin.compensation.merkle import MerkleTree
 from credit_plugin.compensation.publication import MANIFEST, check_manifest
 from credit_plugin.compensation.report import (
     COALITIONS,
@@ -38,7 +39,6 @@ from credit_plugin.compensation.report import (
     RETRAININGS,
     as_json,
     manifest_statements,
-    read_thumbnails,
     write_derived,
 )
 from credit_plugin.compensation.statements import seal
@@ -110,13 +110,13 @@ def _recomputed(folder: Path) -> Iterator[str]:
     yield from shown[:_MOST]
     if len(shown) > _MOST:
         yield f"{FACTS}: and {len(shown) - _MOST} more numbers do not match"
-    root = seal(told).root
-    if stated["statements"] != {"root": root, "count": len(told["rows"])}:
-        yield f"{FACTS}: statements are stated to be sealed otherwise; their root is {root}"
+    tree = seal(told)
+    if stated["statements"] != {"root": tree.root, "count": len(told["rows"])}:
+        yield f"{FACTS}: statements are stated to be sealed otherwise; their root is {tree.root}"
     if as_json(stated) != (folder / FACTS).read_text("utf-8"):
         yield f"{FACTS} is not laid out as it was written"
     yield from _manifest_complaints(folder, stated)
-    yield from _changed_files(folder, stated)
+    yield from _changed_files(folder, stated, tree)
 
 
 def written_by_another(stated: Mapping[str, Any]) -> str:
@@ -228,7 +228,7 @@ def _manifest_complaints(folder: Path, stated: Mapping[str, Any]) -> Iterator[st
             yield f"{MANIFEST}: {key} is not what {FACTS} says"
 
 
-def _changed_files(folder: Path, stated: Mapping[str, Any]) -> Iterator[str]:
+def _changed_files(folder: Path, stated: Mapping[str, Any], tree: MerkleTree) -> Iterator[str]:
     """Compare the files that follow from the facts with what the facts give."""
     if written_by_another(stated):
         return
@@ -237,8 +237,7 @@ def _changed_files(folder: Path, stated: Mapping[str, Any]) -> Iterator[str]:
         for path in folder.iterdir():
             if path.name not in _DERIVED and path.is_file():
                 (again / path.name).write_bytes(path.read_bytes())
-        read_thumbnails(again)
-        write_derived(stated, again)
+        write_derived(stated, tree, again)
         for name in _DERIVED:
             if not (folder / name).exists():
                 continue  # the manifest has said so

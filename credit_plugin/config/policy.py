@@ -7,7 +7,7 @@ hashed and written down before the first coalition, and a report under another o
 (:mod:`credit_plugin.compensation.commitment`).
 
 What only the data can tell, an unknown owner or guarantees beyond the pool, is checked by
-:func:`credit_plugin.compensation.terms.terms_of` before anything is trained.
+:func:`credit_plugin.compensation.terms.check_policy` before anything is trained.
 """
 
 from collections import Counter

@@ -5,8 +5,8 @@ thumbnails of :mod:`credit_plugin.contributors.lookalike` averaged to 16 pixels,
 (root mean square over pixels and channels). Rare work is far away, and so are crafted outliers:
 the number asks for a look at the images, and for no more.
 
-Of many images some of each contributor's are looked at, spread evenly over theirs, 5,000 in all;
-nothing is drawn. Time O(m^2) for m of them, as matrix products.
+Of many images some of each contributor's are looked at, spread evenly over theirs, about 5,000 in
+all and two of each at least; nothing is drawn. Time O(m^2) for m of them, as matrix products.
 """
 
 import numpy as np
