@@ -185,6 +185,12 @@ def check_study(study: Study, dataset: ContributorDataset) -> None:
             f"values.estimator: the values of {study.values.estimator} do not sum to what is to be "
             "shared out; pay by auto, and look at it with credit estimate"
         )
+    for name in study.data.noise:
+        if name not in dataset.contributors:
+            raise InputError(
+                f"data.noise: {name!r} is no player once compensation.owners, withdrawals and "
+                "copies are decided; noise is to be seen at the bottom, so leave it a player"
+            )
     groups = groups_of(study.compensation, dataset.contributors)
     for field, asked in (("retrainings", study.game.retrainings), ("stop", study.game.stop)):
         if groups is not None and asked:

@@ -113,6 +113,7 @@ def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
     without, alone = _borders(inputs)
     groups_with, groups_without = _contrasts(inputs)
     outliers = {outlier.owner: outlier for outlier in division.outliers}
+    own_lines = len(inputs.attribution) == len(shares)
     reasons: dict[int, list[str]] = defaultdict(list)
     for hold in division.holds:
         reasons[hold.payee].append(hold.reason)
@@ -137,6 +138,7 @@ def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
             "submission": asdict(records[name]) if name in records else None,
             "outlier": asdict(outliers[i]) if i in outliers else None,
             "licence": inputs.licences[i] if inputs.licences else None,
+            "attribution": inputs.attribution[i] if own_lines else None,
             "data_sha256": inputs.contributor_digests.get(name),
         }
         for i, name in enumerate(headline.contributors)

@@ -38,7 +38,8 @@ class ReportInputs:
         directions: +1 if higher is better, -1 if lower is, by property.
         table: Oriented utilities of every evaluated coalition.
         image_counts: int [n], images of each contributor.
-        attribution: Lines that must travel with the data.
+        attribution: Lines that must travel with the data, one for each contributor if they are so
+            many.
         licences: One for each contributor, or empty.
         dataset_name: Name of the data.
         dataset_digest: sha256 of the data; it also keys the hash that settles the last cents.

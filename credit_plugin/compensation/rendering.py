@@ -70,7 +70,7 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
     direction, digits = facts["direction"], value_digits(facts)
     return {
         **facts,
-        "sealed": facts["status"].startswith("sealed"),
+        "is_sealed": facts["status"].startswith("sealed"),
         "declared_words": policy_words.declared_words(facts["gate"]["paid_by"]),
         "rule_words": policy_words.rule_words(facts),
         "policy_words": policy_words.policy_lines(facts),

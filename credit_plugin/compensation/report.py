@@ -57,6 +57,7 @@ from credit_plugin.compensation.summary_rendering import (
 )
 from credit_plugin.contributors.intake import Decision
 from credit_plugin.fidelity.result import RECORD
+from credit_plugin.jsonable import jsonable
 
 __all__ = ["ReportInputs", "as_cell", "check_manifest", "read_facts", "write_report"]
 
@@ -183,7 +184,8 @@ def _write_decisions_csv(decisions: Sequence[Decision], path: Path) -> None:
         writer.writerow(["item", "submitted_as", "owner", "fate", "reason"])
         for one in decisions:
             cells = (one.item, one.name, one.owner, one.fate, one.reason)
-            writer.writerow([as_cell(cell) for cell in cells])
+            # a file's name need not be text
+            writer.writerow([as_cell(jsonable(cell)) for cell in cells])
 
 
 def _write_payouts_csv(facts: Mapping[str, Any], path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 MINUS = "\u2212"
-_VOID = {"meta", "img", "br", "line", "circle"}
+_VOID = {"meta", "img", "br", "line", "circle", "rect"}
 
 
 class Page(HTMLParser):

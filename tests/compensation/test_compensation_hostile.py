@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -14,6 +15,13 @@ from report_readers import Page, Sheet, name_in, read_cells
 
 from credit_plugin.compensation.rendering import escape_markdown
 from credit_plugin.compensation.report import as_cell, write_report
+from credit_plugin.compensation.statement_rendering import (
+    render_statement_html,
+    render_statement_markdown,
+    statement_file,
+)
+from credit_plugin.compensation.statements import read_statements
+from credit_plugin.contributors.intake import Decision, OwnerRecord, Submissions
 from credit_plugin.errors import InputError
 from credit_plugin.game import UtilityTable
 
@@ -86,8 +94,44 @@ def report(make_inputs, folder, names, texts):
         models={"full": texts[2], "pruned": texts[3]},
         versions={"python": texts[4]},
     )
-    write_report(inputs, folder)
+    write_report(replace(inputs, **chosen_by_strangers(inputs, names, texts)), folder)
     return folder
+
+
+def chosen_by_strangers(inputs, names, texts):
+    """Return what else carries texts: the policy, what was submitted, other studies."""
+    policy = inputs.study.compensation.model_copy(
+        update={
+            "version": texts[0],
+            "period": texts[1],
+            "contact": texts[2],
+            "provenance": {"issuer": texts[3], "provider": texts[4]},
+            "holds": {names[0]: texts[5], names[1]: texts[6 % len(texts)]},
+        }
+    )
+    records = [
+        OwnerRecord(name, (text, name), 9, 8, {"merged": 1}, (text,))
+        for name, text in zip(names, texts, strict=False)
+    ]
+    other = {
+        "study": texts[0],
+        "run": texts[1],
+        "experiment": texts[2],
+        "started": "2026-11-26T12:00:00+00:00",
+        "status": texts[3],
+        "headline": texts[4],
+        "policy_sha256": texts[5],
+    }
+    return {
+        "study": inputs.study.model_copy(update={"compensation": policy}),
+        "submissions": Submissions(tuple(records), 3),
+        "decisions": tuple(Decision(t, t, t, "merged", t) for t in texts),
+        "others": (other,),
+    }
+
+
+def statements_of(folder):
+    return list(read_statements(folder / "statements.jsonl"))
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +152,38 @@ def page(hostile):
 
 def test_hostile_texts_add_no_element_to_the_page(page, plain):
     assert page.structure == Page((plain / "report.html").read_text("utf-8")).structure
+
+
+def test_hostile_texts_add_no_element_to_the_summary_and_to_statements(hostile, plain):
+    texts = [(folder / "summary.html").read_text("utf-8") for folder in (hostile, plain)]
+    assert Page(texts[0]).structure == Page(texts[1]).structure
+    sheets = [Sheet((folder / "summary.md").read_text("utf-8")) for folder in (hostile, plain)]
+    assert sheets[0].structure == sheets[1].structure
+    for sealed, harmless_one in zip(statements_of(hostile), statements_of(plain), strict=True):
+        page, other = Page(render_statement_html(sealed)), Page(render_statement_html(harmless_one))
+        assert page.structure == other.structure
+        assert sealed["statement"]["row"]["contributor"] in page.names
+        sheet = Sheet(render_statement_markdown(sealed))
+        assert sheet.live() == set()
+        assert sheet.structure == Sheet(render_statement_markdown(harmless_one)).structure
+
+
+def test_files_of_statements_lead_nowhere_and_are_told_apart(hostile):
+    files = [statement_file(sealed["statement"]) for sealed in statements_of(hostile)]
+    assert len(set(files)) == len(files)
+    assert all(re.fullmatch(r"statement-\d{4}(-[a-z0-9]+)*", file) for file in files), files
+
+
+def test_the_summary_names_nobody_and_a_statement_nobody_else(plain):
+    names = harmless(len(NAMES))
+    for file in ("summary.html", "summary.md"):
+        text = (plain / file).read_text("utf-8")
+        assert not any(re.search(rf"{name}\b", text) for name in names), file
+    for index, sealed in enumerate(statements_of(plain)):
+        own = sealed["statement"]["row"]["contributor"]
+        for text in (render_statement_html(sealed), render_statement_markdown(sealed)):
+            others = [name for name in names if name != own and re.search(rf"{name}\b", text)]
+            assert others == [], index
 
 
 def test_names_are_on_the_page_as_they_are(page):
@@ -176,6 +252,13 @@ def test_a_reader_with_another_separator_finds_no_formula_either(hostile, separa
     text = (hostile / "values.csv").read_text("utf-8")
     for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
         assert not any(cell.startswith(("=", "+", "-", "@")) for cell in row)
+
+
+@pytest.mark.parametrize("file", ["payouts.csv", "submissions.csv"])
+def test_no_cell_of_the_other_tables_is_a_formula(hostile, file):
+    _, *rows = read_cells(hostile / file)
+    for row in rows:
+        assert not any(cell.startswith(FIRST[:4]) for cell in row), row
 
 
 def test_exact_names_are_in_json_and_in_the_table(hostile):
