@@ -1,19 +1,21 @@
 """Who gets what by a policy: rules, the gate, doubts, and sums of a policy that cannot be kept."""
 
-from dataclasses import replace
+import re
 
 import numpy as np
 import pytest
 
+from credit_plugin import load_study
 from credit_plugin.compensation.division import Claims, divide
 from credit_plugin.compensation.doubts import find_outliers, robust_scores
 from credit_plugin.compensation.gate import Gate, judge_gate
 from credit_plugin.compensation.terms import check_policy, terms_of
+from credit_plugin.compensation.valuing import valuation_of
 from credit_plugin.config import CompensationSettings
 from credit_plugin.errors import InputError
 from credit_plugin.game import UtilityTable, design
 from credit_plugin.game.toys import AdditiveGame
-from credit_plugin.values import assess, estimate
+from credit_plugin.values import estimate
 
 OPEN = Gate("values", ())
 NAMES = ("ann", "bob", "cleo", "dan")
@@ -126,19 +128,29 @@ def test_scores_where_most_are_the_same():
     assert robust_scores(np.array([1.0, 1.0, 1.0, 2.0])).tolist() == [0, 0, 0, np.inf]
 
 
-def test_the_gate_is_the_policys(make_inputs):
+def gate_of(inputs, **limits):
+    """Return what the gate says of values that are judged by the limits of a policy."""
+    overrides = [f"compensation.gate.{name}={limit}" for name, limit in limits.items()]
+    study = load_study("digits", overrides=["compensation.fallback=equal", *overrides])
+    valuation = valuation_of(study, inputs.table.contributors, inputs.image_counts)
+    judged = valuation.reliability(inputs.table, inputs.headline)
+    return judge_gate(study.compensation, judged)
+
+
+def test_the_limits_of_the_gate_are_the_policys(make_inputs):
     inputs = make_inputs()
-    values, table = inputs.headline, inputs.table
-    assert judge_gate(policy(), assess(table, values)) == OPEN
-    strict = replace(
-        assess(table, values), failures=("resampling may move 0.1 % at most",), findings=()
-    )
-    closed = judge_gate(policy(fallback="equal"), strict)
+    assert gate_of(inputs) == OPEN
+    closed = gate_of(inputs, misallocation=0.0001)
     assert (closed.paid_by, closed.open) == ("equal", False)
-    assert closed.statement == (
-        "The values are not reliable enough to pay by: resampling may move 0.1 % at most. As the "
-        "policy declared for this case, the pool is paid to every owner alike."
+    assert re.fullmatch(
+        r"The values are not reliable enough to pay by: with other coalitions and seeds \d\.\d % "
+        r"of the payout would go to others \(0\.01 % at most\)\. As the policy declared for this "
+        r"case, the pool is paid to every owner alike\.",
+        closed.statement,
     )
+    noisy = make_inputs(worths=(1.0, 1.01, 0.99, 1.02, 0.98))
+    assert not gate_of(noisy).open
+    assert gate_of(noisy, misallocation=1, correlation=0).open
 
 
 def test_values_that_nobody_assessed_do_not_pay():

@@ -180,3 +180,36 @@ def test_a_check_of_other_values_is_refused(make_inputs, change):
     result = check_of(inputs, rivals=0, resamples=5)
     with pytest.raises(InputError, match="fidelity: other values than these were checked"):
         replace(inputs, fidelity=replace(result, **change(result)))
+
+
+def test_a_policy_may_ask_values_to_follow_retraining(make_inputs, tmp_path):
+    """Values that were checked against their own game pass, and against a reversed one fail."""
+    inputs = make_inputs(overrides=["compensation.gate.fidelity=0.7"])
+    good, bad = with_check(inputs), with_check(inputs, worths=-inputs.headline.values)
+    for checked, opens in ((good, True), (bad, False)):
+        write_report(checked, tmp_path / "report")
+        gate = json.loads((tmp_path / "report" / "values.json").read_text("utf-8"))["gate"]
+        assert (gate["open"], gate["paid_by"]) == (opens, "values" if opens else "count")
+    assert "of what retraining allows, and 0.7 is asked for" in gate["statement"]
+
+
+def flattered(inputs, by):
+    """Return inputs whose proxy flatters the first contributor in the check against retraining."""
+    found = check_of(inputs, coalitions=60, noise=0.02)
+    tests = []
+    for test in found.tests:
+        measured = [seeds[0] for seeds in test.utilities]  # noisy, as a proxy is
+        pairs = zip(measured, test.coalitions, strict=True)
+        said = [utility + by * (bits[0] == "1") for utility, bits in pairs]
+        tests.append(replace(test, cheap={found.utility: tuple(said)}))
+    return replace(inputs, fidelity=replace(found, tests=tuple(tests)))
+
+
+def test_a_large_payee_whose_payout_rests_on_the_proxy_alone_is_named(make_inputs, tmp_path):
+    worths = (4.0, 0.5, 0.5, 0.5, 0.5, 0.4, 0.3, 0.2)
+    inputs = make_inputs(worths=worths, only="inception_score")
+    for by, named in ((0.0, False), (1.5, True)):
+        write_report(flattered(inputs, by), tmp_path / "report")
+        facts = json.loads((tmp_path / "report" / "values.json").read_text("utf-8"))
+        warned = [line for line in facts["warnings"] if "Retraining gives c1 less" in line]
+        assert bool(warned) is named, facts["proxy_residuals"]
