@@ -5,7 +5,7 @@ other metadata, is found.
 
 *Near, across contributors*: mirrored, cropped, recompressed or tinted copies, see
 :mod:`credit_plugin.contributors.lookalike`. Two pictures below 32 pixels are compared exactly only:
-of 8 x 8 digits a third look like another writer's.
+of 8 x 8 digits one in six looks like another contributor's.
 
 Each picture is reported once, with its most similar predecessor, so the report is linear in N.
 """

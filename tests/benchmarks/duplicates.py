@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.duplicates [--folder PATH --size 64]... [--archive NPZ --size 32]...
 
-Without arguments the demo's drawings are looked at, 16 pixels. A folder is one of source
-``imagefolder``, an archive holds ``images`` [owners, concepts, H, W, C]. Each change is made to the
-first 400 pictures; unrelated are all pairs of different owners, at most 3,000 pictures.
+Without arguments the demo's drawings are looked at, 16 pixels, and digits, 8 pixels. A folder is
+one of source ``imagefolder``, an archive holds ``images`` [owners, concepts, H, W, C]. Each change
+is made to 400 pictures; unrelated are all pairs of different owners, at most 3,000 pictures.
 """
 
 import argparse
@@ -92,6 +92,9 @@ def main() -> None:
     print(f"{'collection':<28}{'images':>7}{names}{'unrelated':>11}{'time':>10}")
     drawings = load_contributors(load_study("designers").data)
     print(row("designers, 16 px", drawings.images, drawings.contributor), flush=True)
+    own = load_study("digits", overrides=["data.options={duplicate: false, noisy: false}"])
+    digits = load_contributors(own.data)
+    print(row("digits, 8 px", digits.images, digits.contributor), flush=True)
     for path in arguments.folder:
         data = DataSettings(source="imagefolder", path=path, image_size=arguments.size)
         dataset = load_contributors(data)

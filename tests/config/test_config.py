@@ -1,6 +1,10 @@
 """Study files: what is accepted, and the one line that says what is not."""
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 
 from credit_plugin.config import Study, dump_study, fingerprint, load_study, preset_names
 from credit_plugin.errors import InputError
@@ -236,3 +240,12 @@ def test_a_policy_that_cannot_be_kept_gets_one_line(override, message):
         load_study("digits", overrides=[override])
     assert str(caught.value).startswith(message), str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_policy_of_the_readme_is_one(tmp_path):
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    (shown,) = re.findall(r"```yaml\n(# policy\.yaml\n.*?)```", readme, re.DOTALL)
+    (tmp_path / "policy.yaml").write_text(shown, "utf-8")
+    policy = load_study(overrides=[f"compensation.policy={tmp_path / 'policy.yaml'}"]).compensation
+    assert policy.owners == {"Atelier One": ("one", "one-sketches", "scans/0007.png")}
+    assert set(yaml.safe_load(shown)) == policy.model_fields_set
