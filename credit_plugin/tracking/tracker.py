@@ -6,7 +6,6 @@ it). A finished evaluation costs one ``create_run`` with every tag, one ``log_ba
 same thing again costs nothing.
 """
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, RunTag
 from PIL import Image
 
 from credit_plugin.compensation.commitment import Commitment
@@ -27,15 +26,14 @@ from credit_plugin.tracking.names import metric_names
 from credit_plugin.tracking.parent import PARENT_TAG, children_of, find_parent
 from credit_plugin.tracking.reference import log_reference
 from credit_plugin.tracking.registry import PublishedModel, Registry
+from credit_plugin.tracking.settings import flat, log_settings
 from credit_plugin.tracking.store import open_store
 from credit_plugin.tracking.studies import studies_on
 from credit_plugin.tracking.views import artifact_page, share_view
 from credit_plugin.values import ContributorValues, Reliability
 
 BATCH = 900
-TAG_BATCH = 100
 LONGEST_NAME = 250
-LONGEST_PARAM = 500
 LONGEST_TAG = 5000
 COMMITTED = "policy_sha256"
 """Parameter with the hash of the policy that binds: MLflow refuses to change one."""
@@ -96,7 +94,7 @@ class StudyTracker:
         name = study.name if role == "study" else f"{study.name} {role}"
         parent = find_parent(client, chosen.experiment_id, name, memory, tags)
         tracker = cls(client, study, chosen.experiment_id, parent)
-        tracker._log_settings(parent, _flat(study.model_dump(mode="json"), "study/"))
+        log_settings(client, parent, flat(study.model_dump(mode="json"), "study/"))
         inputs = client.get_run(parent).inputs
         if inputs is None or not inputs.dataset_inputs:
             client.log_inputs(parent, datasets=dataset_inputs(dataset, study.data))
@@ -134,7 +132,7 @@ class StudyTracker:
         stamp = int(finished * 1000)
         numbers = [Metric(k, v, stamp, 0) for k, v in metrics.items()]
         numbers += [Metric(k, v, stamp, step) for k, c in curves.items() for step, v in c]
-        self._log_settings(run_id, _flat(params))
+        log_settings(self.client, run_id, flat(params))
         self._end(run_id, numbers, "FINISHED", finished)
         self._children[key] = (run_id, "FINISHED")
         return run_id
@@ -155,7 +153,7 @@ class StudyTracker:
             run_id = known[0]
             self.client.update_run(run_id, status="RUNNING")
         self._children[key] = (run_id, "RUNNING")
-        self._log_settings(run_id, params)
+        log_settings(self.client, run_id, params)
         return StudyTracker(self.client, study, self.experiment_id, run_id)
 
     def log_evaluation(
@@ -412,30 +410,3 @@ class StudyTracker:
     def _log_metrics(self, run_id: str, metrics: Sequence[Metric]) -> None:
         for start in range(0, len(metrics), BATCH):
             self.client.log_batch(run_id, metrics=metrics[start : start + BATCH])
-
-    def _log_settings(self, run_id: str, settings: Mapping[str, Any]) -> None:
-        """Log parameters that are new; a changed one would be refused and becomes a tag."""
-        known = self.client.get_run(run_id).data
-        new, changed = [], []
-        for key, value in settings.items():
-            text, tag = str(value)[:LONGEST_PARAM], f"credit.changed.{key.replace('/', '.')}"
-            if key not in known.params:
-                new.append(Param(key, text))
-            elif known.tags.get(tag, known.params[key]) != text:
-                changed.append(RunTag(tag, text))
-        for start in range(0, len(new), TAG_BATCH):
-            self.client.log_batch(run_id, params=new[start : start + TAG_BATCH])
-        for start in range(0, len(changed), TAG_BATCH):
-            self.client.log_batch(run_id, tags=changed[start : start + TAG_BATCH])
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = f"{prefix}{key}"
-        # what people called something (owners, files) need not be what MLflow calls a parameter
-        if isinstance(value, Mapping) and all(map(str.isidentifier, value)):
-            flat |= _flat(value, f"{name}.")
-        else:
-            flat[name] = json.dumps(value) if isinstance(value, list | Mapping) else value
-    return flat

@@ -8,10 +8,12 @@ import mlflow
 import numpy as np
 import pytest
 
+from credit_plugin.config import CompensationSettings
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.tracking import tracker as tracker_module
 from credit_plugin.tracking.names import metric_names
 from credit_plugin.tracking.parent import PARENT_TAG, children_of
+from credit_plugin.tracking.settings import log_settings
 from credit_plugin.tracking.tracker import StudyTracker
 from credit_plugin.values import ContributorValues
 
@@ -282,8 +284,8 @@ def test_a_setting_that_is_changed_back_is_not_left_as_changed(client, start, tr
 
 def test_hundreds_of_settings_fit_and_change(client, tracker):
     run_id = tracker.parent_run_id
-    tracker._log_settings(run_id, {f"many/{i}": i for i in range(250)})
-    tracker._log_settings(run_id, {f"many/{i}": -i for i in range(1, 250)})
+    log_settings(client, run_id, {f"many/{i}": i for i in range(250)})
+    log_settings(client, run_id, {f"many/{i}": -i for i in range(1, 250)})
     data = client.get_run(run_id).data
     assert data.params["many/249"] == "249"
     assert data.tags["credit.changed.many.249"] == "-249"
@@ -411,3 +413,12 @@ def test_pictures_and_files_are_logged_on_the_studys_run(client, tracker, tmp_pa
     assert [a.path for a in client.list_artifacts(run_id, "report")] == ["report/values.csv"]
     assert [a.path for a in client.list_artifacts(run_id, "images")] == ["images/full model.png"]
     assert client.get_run(run_id).data.metrics["cost/total_seconds"] == 2.0
+
+
+def test_names_that_people_chose_are_no_names_of_parameters(client, start):
+    owners = {"Łódź & <b>": ("archive-a",), "x": ("archive-b",)}
+    policy = CompensationSettings(owners=owners)
+    run_id = start(compensation=policy, name="people").parent_run_id
+    data = client.get_run(run_id).data
+    shown = data.params["study/compensation.owners"]
+    assert json.loads(shown) == {name: list(theirs) for name, theirs in owners.items()}
