@@ -135,8 +135,9 @@ def take_in(submitted: ContributorDataset, policy: CompensationSettings) -> Inta
     fates, dates = _left(submitted, policy, owners, owner), _dates(submitted, policy)
     clusters = 0
     if policy.duplicates != "keep":
-        playing = np.array([row for row in range(submitted.n_images) if row not in fates])
-        groups = same_pictures(submitted.images[playing], owner[playing])
+        playing = np.setdiff1d(np.arange(submitted.n_images), list(fates))
+        images = submitted.images[playing] if fates else submitted.images  # which may be large
+        groups = same_pictures(images, owner[playing])
         clusters = len(groups)
         for group in groups:
             rows = playing[group].tolist()
