@@ -16,7 +16,6 @@ from credit_plugin.compensation.rules import declared_shares, shares_by_values
 from credit_plugin.compensation.settlement import (
     Hold,
     Settlement,
-    Terms,
     allocate_within,
     settle,
 )
@@ -85,7 +84,7 @@ def divide(
     """
     owners, images = values[headline].contributors, claims.images
     terms = terms_of(policy, len(owners), tie_key)
-    valued = shares_by_values(values, images, policy, headline)
+    valued, paid_by_values = by_values(values, headline, images, policy, tie_key)
     shares = valued if gate.paid_by == VALUES else declared_shares(gate.paid_by, images)
     by_count = allocate(images.tolist(), terms.pool, tie_key)
     gross = allocate_within(shares.tolist(), terms.pool, terms.floor, terms.cap, tie_key)
@@ -98,23 +97,29 @@ def divide(
     return Division(
         shares=shares,
         settlement=settle(gross, terms, holds, earlier),
-        by_values=_by_values(values, headline, valued, policy, terms),
+        by_values=paid_by_values,
         by_count=by_count,
         holds=holds,
         outliers=outliers,
     )
 
 
-def _by_values(
+def by_values(
     values: Mapping[str, ContributorValues],
     headline: str,
-    valued: np.ndarray,
+    images: np.ndarray,
     policy: CompensationSettings,
-    terms: Terms,
-) -> list[int]:
+    tie_key: str,
+) -> tuple[np.ndarray, list[int]]:
+    """Return everybody's share by values and what it would pay, whatever the gate says.
+
+    Where no value of any property that is paid is positive, values pay nobody.
+    """
+    shares = shares_by_values(values, images, policy, headline)
     if not any(values[name].shares().any() for name in policy.property_weights(headline)):
-        return [0] * len(valued)
-    return allocate_within(valued.tolist(), terms.pool, terms.floor, terms.cap, terms.tie_key)
+        return shares, [0] * len(images)
+    terms = terms_of(policy, len(images), tie_key)
+    return shares, allocate_within(shares.tolist(), terms.pool, terms.floor, terms.cap, tie_key)
 
 
 def _outliers(

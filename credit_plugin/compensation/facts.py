@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from credit_plugin.compensation.agencies import describe_groups, describe_mergers
-from credit_plugin.compensation.division import Division, divide
+from credit_plugin.compensation.division import Division, by_values, divide
 from credit_plugin.compensation.gate import judge_gate
 from credit_plugin.compensation.inputs import ReportInputs
-from credit_plugin.compensation.payout import allocate, as_amount, pool_in_minor_units
+from credit_plugin.compensation.payout import as_amount, pool_in_minor_units
 from credit_plugin.compensation.proxy_check import check_large_payees
 from credit_plugin.compensation.valuing import valuation_of
 from credit_plugin.compensation.warnings import warnings_of
@@ -101,11 +101,6 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
     return {key: jsonable(value) for key, value in facts.items()}
 
 
-def payouts(shares: np.ndarray, pool: int, tie_key: str) -> list[int]:
-    """Return payouts in minor units that sum to the pool; nothing for anybody without a share."""
-    return allocate(shares.tolist(), pool, tie_key) if shares.any() else [0] * len(shares)
-
-
 def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
     """Return one record for each contributor, the highest value first."""
     headline = inputs.headline
@@ -113,6 +108,9 @@ def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
     without, alone = _borders(inputs)
     groups_with, groups_without = _contrasts(inputs)
     outliers = {outlier.owner: outlier for outlier in division.outliers}
+    agencies = {
+        name: agency for agency, names in inputs.study.compensation.groups.items() for name in names
+    }
     own_lines = len(inputs.attribution) == len(shares)
     reasons: dict[int, list[str]] = defaultdict(list)
     for hold in division.holds:
@@ -135,6 +133,7 @@ def _rows(inputs: ReportInputs, division: Division) -> list[dict[str, Any]]:
             "groups_with": groups_with[i],
             "groups_without": groups_without[i],
             "distance": None if inputs.distances is None else float(inputs.distances[i]),
+            "agency": agencies.get(name),
             "submission": asdict(records[name]) if name in records else None,
             "outlier": asdict(outliers[i]) if i in outliers else None,
             "licence": inputs.licences[i] if inputs.licences else None,
@@ -295,11 +294,10 @@ def _removals(result: FidelityResult) -> list[dict[str, Any]]:
 
 
 def _under_baselines(inputs: ReportInputs) -> list[dict[str, Any]]:
-    """Return shares and payouts by values under the study's baseline and each of the others.
+    """Return what values would pay under the study's baseline and each of the others.
 
     Lists are in the order of the contributors in the table.
     """
-    pool = pool_in_minor_units(inputs.study.compensation.pool, inputs.study.compensation.currency)
     headline, own = inputs.headline, inputs.headline.v_empty
     cases = [("own", own, headline.values)]
     for name, v_empty in inputs.baselines.items():
@@ -307,15 +305,21 @@ def _under_baselines(inputs: ReportInputs) -> list[dict[str, Any]]:
             cases.append((name, v_empty, _values_from(inputs, v_empty)))
     described = []
     for name, v_empty, values in cases:
-        positive = np.clip(values, 0, None)
-        shares = positive / positive.sum() if positive.any() else positive
+        moved = {**inputs.values, headline.property: replace(headline, values=values)}
+        shares, payouts = by_values(
+            moved,
+            headline.property,
+            inputs.claims.images,
+            inputs.study.compensation,
+            inputs.dataset_digest,
+        )
         described.append(
             {
                 "name": name,
                 "v_empty": float(v_empty),
                 "values": values.tolist(),
-                "shares": shares.tolist(),
-                "payouts_minor": payouts(shares, pool, inputs.dataset_digest),
+                "shares": (shares if any(payouts) else np.zeros(len(shares))).tolist(),
+                "payouts_minor": payouts,
             }
         )
     return described

@@ -3,9 +3,10 @@
 # ruff: noqa: RUF001 - multiplication and minus signs are those of mathematics
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from credit_plugin.compensation.payout import format_money
+from credit_plugin.compensation.payout import format_money, pool_in_minor_units
 from credit_plugin.compensation.wording import fixed, percent, plain
 
 _RULES = {"count": "number of accepted images", "equal": "number of owners"}
@@ -41,8 +42,7 @@ class Formula:
         return [
             self._value(row),
             *(self._by_values(row) if self.facts["gate"]["open"] else [self._declared(row)]),
-            self._payout(row),
-            *self._bounds(),
+            *self._payout(row),
             *self._now(row),
             self._count(row),
         ]
@@ -93,24 +93,33 @@ class Formula:
         because = "because the values are not reliable enough to pay by"
         return f"share = {how} = {percent(row['share'], 2)}, {because}"
 
-    def _payout(self, row: Mapping[str, Any]) -> str:
+    def _payout(self, row: Mapping[str, Any]) -> list[str]:
         pool = format_money(self.facts["pool_minor"], self.currency)
         payout = format_money(row["payout_minor"], self.currency)
-        return f"payout = share × pool = {percent(row['share'], 2)} × {pool} = {payout}"
+        product = f"share × pool = {percent(row['share'], 2)} × {pool}"
+        unbounded = round(row["share"] * self.facts["pool_minor"])
+        if abs(unbounded - row["payout_minor"]) <= 1:  # the last cent is the largest remainders'
+            return [f"payout = {product} = {payout}"]
+        return [
+            f"{product} = {format_money(unbounded, self.currency)}",
+            f"payout = {payout}, because {self._bounds()}, and the others share what remains",
+        ]
 
-    def _bounds(self) -> list[str]:
+    def _bounds(self) -> str:
         bounds = []
         if float(self.policy["floor"]):
-            bounds.append(f"nobody gets less than {self.policy['floor']} {self.currency}")
+            bounds.append(f"nobody gets less than {self._money('floor')}")
         if self.policy["cap"] is not None:
-            bounds.append(f"nobody gets more than {self.policy['cap']} {self.currency}")
-        if not bounds:
-            return []
-        return [f"within bounds: {' and '.join(bounds)}; the others share what remains"]
+            bounds.append(f"nobody gets more than {self._money('cap')}")
+        return " and ".join(bounds)
+
+    def _money(self, field: str) -> str:
+        minor = pool_in_minor_units(Decimal(self.policy[field]), self.currency)
+        return format_money(minor, self.currency)
 
     def _now(self, row: Mapping[str, Any]) -> list[str]:
-        """Return what of the payout is paid now, unless all of it is."""
-        if row["paid_minor"] == row["payout_minor"]:
+        """Return what of the payout is paid now, unless it is the payout and nothing else."""
+        if not any(row[key] for key in ("brought_forward_minor", "held_minor", "carried_minor")):
             return []
         parts = [f"{format_money(row['payout_minor'], self.currency)} payout"]
         for key, sign, words in (

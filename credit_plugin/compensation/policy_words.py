@@ -8,6 +8,7 @@ from typing import Any
 
 from credit_plugin.compensation.payout import format_money, pool_in_minor_units
 from credit_plugin.compensation.wording import baseline_words, moment, percent, plain
+from credit_plugin.compensation.wording import design_words as wording_of_design
 from credit_plugin.contributors.duplicates import LEAST_PIXELS
 
 _BY = {"count": "by number of accepted images", "equal": "to all owners alike"}
@@ -80,6 +81,26 @@ def policy_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Contests", _contests(policy)),
         *_written_down(facts),
     ]
+
+
+def design_words(facts: Mapping[str, Any]) -> str:
+    """Return which coalitions were measured."""
+    words = wording_of_design(facts["settings"]["game"]["design"])
+    if facts["groups"] is None:
+        return words
+    whole = f"of whole agencies, {words}"
+    return (
+        f"{whole}; and of members of one agency" if facts["groups"]["inside"] == "nested" else whole
+    )
+
+
+def estimator_words(facts: Mapping[str, Any]) -> str:
+    """Return what the values were estimated by."""
+    chosen, why = (facts["diagnostics"].get(key) for key in ("chosen", "why"))
+    if facts["groups"] is not None:
+        return f"Owen value, agencies by {plain(facts['settings']['values']['estimator'])}"
+    words = plain(facts["estimator"])
+    return f"{words}, which chose {plain(chosen)} ({why})" if chosen else words
 
 
 def why_waiting(row: Mapping[str, Any]) -> str:

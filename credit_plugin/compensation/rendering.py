@@ -79,7 +79,9 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
         "copy_sensitivity": policy_words.copy_sensitivity(facts),
         "fates": _fates(facts["submissions"]),
         "decided": _anything_decided(facts["submissions"]),
-        "waiting": any(row["payout_minor"] != row["paid_minor"] for row in rows),
+        "waiting": any(
+            facts["totals_minor"][key] for key in ("brought_forward", "held", "carried")
+        ),
         "why_waiting": {row["contributor"]: policy_words.why_waiting(row) for row in rows},
         "formula": Formula(facts, digits).lines(rows[0]),
         "provenance": provenance_lines(facts),
@@ -89,7 +91,8 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
         "words": wording.property_words(facts["property"]),
         "baseline_words": wording.baseline_words(facts["baseline"]),
         "utility_words": wording.utility_words(facts["settings"]),
-        "design_words": wording.design_words(facts["settings"]["game"]["design"]),
+        "design_words": policy_words.design_words(facts),
+        "estimator_words": policy_words.estimator_words(facts),
         "digits": digits,
         "raw_full": facts["v_full"] * direction,
         "raw_empty": facts["v_empty"] * direction,

@@ -79,6 +79,7 @@ def _scale(record: Mapping[str, Any]) -> dict[str, Any]:
     places: dict[str, Any] = {
         name: round(100 * (number - left) / width, 2) for name, number in numbers.items()
     }
+    places["at_the_end"] = places["equal"] > 85
     places["apart"] = abs(places["equal"] - places["zero"]) > 12  # labels do not overlap
     return places
 

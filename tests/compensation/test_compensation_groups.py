@@ -95,9 +95,9 @@ def test_pages_tell_of_groups_and_of_what_a_split_or_merger_would_do(grouped_rep
     sheet = Sheet((grouped_report / "report.md").read_text("utf-8"))
     for document in (page, sheet):
         assert "Agencies and collectives" in document.text
-        assert "if X splits" in document.text
+        assert "If X splits" in document.text
         assert "merge" in document.text
-        (table,) = [t for t in document.tables if t[0][0] == "Group"]
+        (table,) = [t for t in document.tables if t[0][0] == "Agency"]
         assert {row[0]: row[4] for row in table[1:]} == {
             "X": "a, b",
             "Y": "c, d",

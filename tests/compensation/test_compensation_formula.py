@@ -1,0 +1,88 @@
+"""The formula with a payee's own numbers: every equation on it is true."""
+
+import json
+import re
+from decimal import Decimal
+
+import pytest
+from report_readers import amount_in
+
+from credit_plugin.compensation.report import write_report
+from credit_plugin.compensation.statements import read_statements
+
+PERCENT = r"([\d.,]+)\xa0%"
+
+
+def reported(make_inputs, folder, *overrides, **options):
+    write_report(make_inputs(overrides=overrides, **options), folder)
+    facts = json.loads((folder / "values.json").read_text("utf-8"))
+    return facts, [one["statement"] for one in read_statements(folder / "statements.jsonl")]
+
+
+def found(pattern, lines):
+    """Return the groups of the only line that begins as a pattern does."""
+    (match,) = [m for m in (re.match(pattern, line) for line in lines) if m]
+    return match.groups()
+
+
+@pytest.mark.parametrize("overrides", [[], ["compensation.rule={base_share: 0.25, base: equal}"]])
+def test_without_bounds_share_times_pool_is_the_payout(make_inputs, tmp_path, overrides):
+    _, statements = reported(make_inputs, tmp_path / "r", *overrides)
+    for one in statements:
+        share, payout = found(
+            rf"payout = share × pool = {PERCENT} × 10,000\.00 EUR = (.*) EUR$",  # noqa: RUF001
+            one["formula"],
+        )
+        assert amount_in(payout) == Decimal(one["row"]["payout_minor"]) / 100
+        assert abs(Decimal(share) * 100 - amount_in(payout)) < Decimal("0.51")  # of a rounded share
+
+
+@pytest.mark.parametrize("bounds", ["floor: 500", "cap: 4000", "floor: 300, cap: 5000"])
+def test_within_bounds_the_product_and_the_payout_are_told_apart(make_inputs, tmp_path, bounds):
+    facts, statements = reported(make_inputs, tmp_path / "r", f"compensation={{{bounds}}}")
+    bound = 0
+    for one in statements:
+        product = round(one["row"]["share"] * facts["pool_minor"])
+        if abs(product - one["row"]["payout_minor"]) <= 1:
+            continue
+        bound += 1
+        (amount,) = found(r"share × pool = .* = (.*) EUR$", one["formula"])  # noqa: RUF001
+        assert amount_in(amount) == Decimal(product) / 100
+        payout, why = found(r"payout = (.*) EUR, because (nobody gets .*),", one["formula"])
+        assert amount_in(payout) == Decimal(one["row"]["payout_minor"]) / 100
+        assert ("less than" in why) == ("floor" in bounds)
+        assert ("more than" in why) == ("cap" in bounds)
+    assert bound
+
+
+def test_what_is_paid_now_is_a_sum_that_is_right(make_inputs, tmp_path):
+    overrides = (
+        "compensation={reserve: 0.1, threshold: 700, brought_forward: {c3: '12.50', c4: '3.00'}}",
+    )
+    _, statements = reported(make_inputs, tmp_path / "r", *overrides)
+    for one in statements:
+        (line,) = [line for line in one["formula"] if line.startswith("paid now = ")]
+        *terms, paid = re.split(r" = ", line.removeprefix("paid now = "))
+        total = Decimal(0)
+        for sign, amount in re.findall(r"(^|\+ |− )([\d,.]+) EUR", terms[0]):  # noqa: RUF001
+            total += amount_in(amount) * (-1 if sign.startswith("−") else 1)  # noqa: RUF001
+        assert total == amount_in(paid.removesuffix(" EUR"))
+        assert total == Decimal(one["row"]["paid_minor"]) / 100
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "compensation={floor: 500, cap: 4000}",
+        "compensation.weights={inception_score: 1, diversity: 3}",
+        "compensation.rule={base_share: 0.4}",
+    ],
+)
+def test_the_studys_own_baseline_pays_what_the_report_pays(make_inputs, tmp_path, override):
+    facts, _ = reported(make_inputs, tmp_path / "r", override)
+    names = facts["properties"][facts["property"]]["contributors"]
+    paid = {row["contributor"]: row["payout_minor"] for row in facts["rows"]}
+    own, zero = facts["baselines"]
+    assert own["payouts_minor"] == [paid[name] for name in names]
+    assert sum(zero["payouts_minor"]) == facts["pool_minor"]
+    assert zero["payouts_minor"] != own["payouts_minor"]
