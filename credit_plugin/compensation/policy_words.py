@@ -31,7 +31,7 @@ def rule_words(facts: Mapping[str, Any]) -> str:
         return (
             f"Payouts are made {declared_words(facts['gate']['paid_by'])}, the rule that the "
             "policy declares for values that are not reliable enough."
-        )
+        ) + _bounds_words(facts["settings"]["compensation"], facts["currency"])
     words = "Payouts follow the values: values below 0 are shown but count as 0, the others are "
     words += "scaled so that they add up to the pool, and the last cents go to the largest "
     words += "remainders, so that payouts sum to the pool exactly."
@@ -39,7 +39,17 @@ def rule_words(facts: Mapping[str, Any]) -> str:
     base = policy["rule"]["base_share"]
     if base:
         words += f" Of the pool, {percent(base, 0)} is paid {_BY[policy['rule']['base']]}."
-    return words
+    return words + _bounds_words(policy, facts["currency"])
+
+
+def _bounds_words(policy: Mapping[str, Any], currency: str) -> str:
+    """Return a sentence about a floor and a cap; empty without them."""
+    bounds = []
+    if float(policy["floor"]):
+        bounds.append(f"less than {_money(policy['floor'], currency)}")
+    if policy["cap"] is not None:
+        bounds.append(f"more than {_money(policy['cap'], currency)}")
+    return f" Nobody gets {' or '.join(bounds)}." if bounds else ""
 
 
 def copies_words(facts: Mapping[str, Any]) -> str:

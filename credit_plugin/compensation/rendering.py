@@ -99,6 +99,7 @@ def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
         "raw_digits": wording.decimals_for([facts["v_full"], facts["v_empty"]]),
         "gain": facts["v_full"] - facts["v_empty"],
         "images": sum(row["images"] for row in rows),
+        "nothing_below": not any(row["payout_minor"] for row in rows if row["value"] <= 0),
         # the chart is of values, whatever pays
         "chart": rank([{**row, "share": row["value_share"]} for row in rows]),
         "place": {name: i for i, name in enumerate(_contributors(facts))},

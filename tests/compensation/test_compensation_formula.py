@@ -61,13 +61,19 @@ def test_what_is_paid_now_is_a_sum_that_is_right(make_inputs, tmp_path):
     )
     _, statements = reported(make_inputs, tmp_path / "r", *overrides)
     for one in statements:
-        (line,) = [line for line in one["formula"] if line.startswith("paid now = ")]
+        row, lines = one["row"], [x for x in one["formula"] if x.startswith("paid now = ")]
+        moved = row["held_minor"] or row["carried_minor"] or row["brought_forward_minor"]
+        assert len(lines) == bool(moved)
+        if not moved:
+            assert row["paid_minor"] == row["payout_minor"]
+            continue
+        (line,) = lines
         *terms, paid = re.split(r" = ", line.removeprefix("paid now = "))
         total = Decimal(0)
         for sign, amount in re.findall(r"(^|\+ |− )([\d,.]+) EUR", terms[0]):  # noqa: RUF001
             total += amount_in(amount) * (-1 if sign.startswith("−") else 1)  # noqa: RUF001
         assert total == amount_in(paid.removesuffix(" EUR"))
-        assert total == Decimal(one["row"]["paid_minor"]) / 100
+        assert total == Decimal(row["paid_minor"]) / 100
 
 
 @pytest.mark.parametrize(
@@ -86,3 +92,22 @@ def test_the_studys_own_baseline_pays_what_the_report_pays(make_inputs, tmp_path
     assert own["payouts_minor"] == [paid[name] for name in names]
     assert sum(zero["payouts_minor"]) == facts["pool_minor"]
     assert zero["payouts_minor"] != own["payouts_minor"]
+
+
+@pytest.mark.parametrize(
+    ("override", "paid_nothing", "said"),
+    [
+        ("compensation.version=1a", True, False),
+        ("compensation.floor=40", False, True),
+        ("compensation.rule={base_share: 0.2}", False, False),
+    ],
+)
+def test_the_key_says_nothing_is_paid_only_where_nothing_is(
+    make_inputs, tmp_path, override, paid_nothing, said
+):
+    facts, _ = reported(make_inputs, tmp_path / "r", override)
+    (below,) = [row for row in facts["rows"] if row["value"] < -0.1]
+    assert (below["payout_minor"] == 0) is paid_nothing
+    page = (tmp_path / "r" / "report.html").read_text("utf-8")
+    assert ("did not help: nothing is paid" in page) is paid_nothing
+    assert ("Nobody gets less than 40.00 EUR." in page) is said
