@@ -89,6 +89,7 @@ def policy_lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         *_sums(policy, currency),
         ("Copies", _COPIES[policy["duplicates"]]),
         ("Contests", _contests(policy)),
+        *_review(policy["review"]),
         *_written_down(facts),
     ]
 
@@ -177,6 +178,21 @@ def _sums(policy: Mapping[str, Any], currency: str) -> list[tuple[str, str]]:
 def _contests(policy: Mapping[str, Any]) -> str:
     days = f"within {policy['contest_days']} days after approval"
     return f"{days}, {policy['contact']}" if policy["contact"] else days
+
+
+def _review(review: Mapping[str, Any]) -> list[tuple[str, str]]:
+    words = "one reviewer approves" if review["approvals"] == 1 else "two reviewers approve"
+    words += ", and is" if review["approvals"] == 1 else ", and are"
+    words += " not who prepared the report"
+    if review["keys"]:
+        words += f"; signatures by key of {', '.join(review['keys'])}"
+    if review["unverified"]:
+        words += "; names that nothing verifies are enough"
+    lines = [("Review", words)]
+    if review["compensating_control"]:
+        lines.append(("Compensating control", review["compensating_control"]))
+    lines.append(("Kept for", f"{review['retention_years']} years"))
+    return lines
 
 
 def _written_down(facts: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -31,7 +31,12 @@ from credit_plugin.config.models import (
     TrainingSettings,
 )
 from credit_plugin.config.operation import ExecutionSettings
-from credit_plugin.config.policy import CompensationSettings, GateSettings, RuleSettings
+from credit_plugin.config.policy import (
+    CompensationSettings,
+    GateSettings,
+    ReviewSettings,
+    RuleSettings,
+)
 from credit_plugin.config.study import Study, fingerprint
 from credit_plugin.config.tuning import SearchRange, TuningSettings
 
@@ -53,6 +58,7 @@ __all__ = [
     "PropertySettings",
     "PruningSettings",
     "RecipeSettings",
+    "ReviewSettings",
     "RuleSettings",
     "SamplingSettings",
     "SearchRange",

@@ -59,6 +59,28 @@ class RuleSettings(Settings):
     )
 
 
+class ReviewSettings(Settings):
+    """Who has to sign a report before anybody is paid by it."""
+
+    approvals: int = Field(1, ge=1, le=2, description="How many reviewers have to approve.")
+    unverified: bool = Field(
+        False,
+        description="Whether names that no server and no key has verified can make a report final.",
+    )
+    compensating_control: str = Field(
+        "",
+        max_length=500,
+        description="What a team does that is too small for preparer, reviewer and payer to "
+        "differ; with it a reviewer may be the payer too, and every page prints it.",
+    )
+    keys: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(
+        {},
+        description="Public Ed25519 keys by name (credit review key): whoever is listed signs "
+        "with theirs, or not at all.",
+    )
+    retention_years: int = Field(10, ge=0, description="How long report and ledger are kept.")
+
+
 class CompensationSettings(Settings):
     """What is paid out by the values: the payout policy."""
 
@@ -116,6 +138,7 @@ class CompensationSettings(Settings):
     )
     contest_days: int = Field(30, ge=0, description="Days in which a payout can be contested.")
     contact: str = Field("", description="Where to contest, and whom to ask.")
+    review: ReviewSettings = ReviewSettings()
     provenance: dict[str, str] = Field(
         {},
         description="What is known of the data and the model, by the names of fields in "

@@ -1,0 +1,58 @@
+"""People who review, and a case for them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from credit_plugin.compensation.review.actions import CHECKLIST, apply
+from credit_plugin.compensation.review.case import Case
+from credit_plugin.compensation.review.drafting import draft_entry
+from credit_plugin.compensation.review.entries import Subject
+from credit_plugin.compensation.review.states import Review, begin
+from credit_plugin.config import ReviewSettings
+
+START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+SUBJECT = Subject("designers.values", "3", "a" * 64, "b" * 64, "c" * 64)
+ALL = {"checklist": list(CHECKLIST)}
+SERVER = "mlflow basic-auth"
+
+
+def case(sealed: bool = True, contest_days: int = 30, **rules: Any) -> Case:
+    return Case(
+        SUBJECT, sealed, frozenset({"Ada", "Bo", "Cy"}), contest_days, ReviewSettings(**rules)
+    )
+
+
+def fresh(**settings: Any) -> Review:
+    return begin(case(**settings))
+
+
+def act(
+    review: Review,
+    action: str,
+    actor: str,
+    details: Mapping[str, Any] | None = None,
+    days: float = 0,
+    comment: str = "as agreed",
+    identity: str = SERVER,
+) -> Review:
+    """Return the review after somebody has acted, some days after the start."""
+    now = START + timedelta(days=days)
+    return apply(review, draft_entry(review, action, actor, comment, details, identity, now))
+
+
+def submitted(**settings: Any) -> Review:
+    return act(fresh(**settings), "submit", "Pat")
+
+
+def approved(**settings: Any) -> Review:
+    return act(submitted(**settings), "approve", "Rob", ALL)
+
+
+def final(**settings: Any) -> Review:
+    return act(approved(**settings), "finalize", "Rob", {"files": 9}, days=31)
+
+
+def contest(review: Review, payee: str = "Ada", days: float = 1, by: str = "Ada L.") -> Review:
+    details = {"payee": payee, "ground": "images", "evidence": "12 pictures are missing"}
+    return act(review, "contest", by, details, days)
