@@ -18,6 +18,7 @@ from mlflow.tracking import MlflowClient
 from credit_plugin.tracking.flavors import diffusion, values
 
 CONTENT_TAG = "credit.content"
+UNREVIEWED = "Nobody has reviewed this."
 MODEL_TAG = "credit.model_id"  # the store does not fill in a version's model_id
 
 
@@ -116,8 +117,8 @@ class Registry:
         self.client.update_model_version(
             name,
             published.version,
-            "Values of contributors, a draft that nobody has approved. Report: artifact "
-            f"`content/report.html`. They rest on {' and '.join(links) or 'no registered model'}.",
+            f"**{UNREVIEWED}**\n\nValues of contributors. Report: artifact `content/report.html`."
+            f" They rest on {' and '.join(links) or 'no registered model'}.",
         )
         return self._completed(published, content)
 

@@ -24,7 +24,8 @@ def share_view(
     """Write the shared state of a study's run and return the page's address on the server."""
     columns = [f"metrics.`property/{name}`" for name in study.properties.names]
     columns += ["tags.`credit.coalition`", "tags.`credit.role`", "metrics.`coalition/size`"]
-    search = f"tags.`{PARENT_TAG}` = '{parent_run_id}' and tags.`credit.role` != 'train'"
+    search = f"tags.`{PARENT_TAG}` = '{parent_run_id}'"
+    search += "".join(f" and tags.`credit.role` != '{role}'" for role in ("train", "review"))
     state = {
         "searchFilter": search,
         "orderByKey": f"metrics.`property/{study.properties.headline}`",

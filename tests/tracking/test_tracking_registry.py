@@ -61,7 +61,7 @@ def test_values_become_a_version_that_links_to_its_models(client, publish_values
     assert version.tags["credit.model_id"] == published.model_id
     assert "[toy.full v3](#/models/toy.full/versions/3)" in version.description
     assert "[toy.pruned v4](#/models/toy.pruned/versions/4)" in version.description
-    assert "nobody has approved" in version.description
+    assert version.description.startswith("**Nobody has reviewed this.**")
 
 
 def test_the_described_report_is_an_artifact_of_the_version(client, publish_values):

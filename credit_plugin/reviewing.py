@@ -1,0 +1,282 @@
+"""Reviews of registered reports: looked at, acted on, paid by.
+
+One way for the command line and for the pages in the MLflow server: read the ledger, draft the next
+line, admit it by the rules, write it where exactly one of two people at once can write, mirror it.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from credit_plugin.compensation.review.actions import apply
+from credit_plugin.compensation.review.case import Case, case_of
+from credit_plugin.compensation.review.checking import PAYABLE, check_ledger
+from credit_plugin.compensation.review.drafting import draft_entry
+from credit_plugin.compensation.review.entries import Entry
+from credit_plugin.compensation.review.export import payments_csv
+from credit_plugin.compensation.review.states import ConflictError, Review, State
+from credit_plugin.compensation.review.tranches import Payment, payments_due
+from credit_plugin.compensation.verification import verify_report
+from credit_plugin.contributors.findings import printable
+from credit_plugin.errors import InputError
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+    from credit_plugin.tracking.reviews import ReviewStore
+
+_PATIENCE = 200
+"""How often somebody who was overtaken looks again; only where no decision depends on it."""
+
+_OPEN = (State.SEALED, State.IN_REVIEW, State.CHANGES_REQUESTED, State.APPROVED)
+Signer = Callable[[Entry], Entry]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody wants to do.
+
+    Attributes:
+        action: One of :data:`credit_plugin.compensation.review.actions.ACTIONS`.
+        actor: Name of who does it.
+        comment: Why.
+        details: What the action needs beside that.
+        identity: What verified the name; empty if nothing did.
+        head: Hash of the last line that they saw; empty if whatever stands now is meant.
+        signer: Signs the entry; None without a key.
+    """
+
+    action: str
+    actor: str
+    comment: str
+    details: Mapping[str, Any]
+    identity: str = ""
+    head: str = ""
+    signer: Signer | None = None
+
+
+@dataclass(frozen=True)
+class Docket:
+    """One report and its review.
+
+    Attributes:
+        version: As it is registered.
+        facts: The report's record.
+        review: Where its review stands.
+        faults: What does not fit in the ledger and its mirrors, one sentence each.
+    """
+
+    version: "ModelVersion"
+    facts: Mapping[str, Any]
+    review: Review
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Acted:
+    """What came of a request.
+
+    Attributes:
+        docket: The review after it.
+        entry: The line that was written.
+        payments: What was exported, if anything was.
+    """
+
+    docket: Docket
+    entry: Entry
+    payments: tuple[Payment, ...] = ()
+
+    @property
+    def csv(self) -> bytes:
+        """The list of payments."""
+        subject = str(self.entry.subject)
+        return payments_csv(self.payments, self.docket.facts["currency"], subject)
+
+
+def open_docket(store: "ReviewStore", name: str, version: str, mirrors: bool = True) -> Docket:
+    """Return a report's review as the ledger has it.
+
+    Args:
+        store: Where reviews are.
+        name: Registered model.
+        version: Number, ``latest`` or an alias.
+        mirrors: Whether to compare copy, tags and alias with the ledger.
+
+    Raises:
+        InputError: If there is no such version, or its record cannot be read.
+    """
+    found = store.version(name, version)
+    facts, sha256 = store.record(found)
+    case = case_of(facts, found.name, str(found.version), sha256)
+    lines = store.lines(found)
+    review, faults = check_ledger(case, lines)
+    if mirrors and not faults:
+        faults = store.faults(found, review, lines)
+    return Docket(found, facts, review, tuple(map(printable, faults)))
+
+
+def act(store: "ReviewStore", name: str, version: str, request: Request) -> Acted:
+    """Do something in a review.
+
+    Args:
+        store: Where reviews are.
+        name: Registered model.
+        version: Number, ``latest`` or an alias.
+        request: What, and by whom.
+
+    Raises:
+        RefusedError: If the review does not allow it; nothing has changed then.
+        InputError: If there is no such version, or it does not match its hashes.
+    """
+    for _ in range(_PATIENCE):
+        docket = open_docket(store, name, version, mirrors=False)
+        if docket.faults:
+            raise ConflictError(
+                f"the ledger does not check, so nothing is added: {docket.faults[0]}"
+            )
+        if request.head and request.head != docket.review.head:
+            raise ConflictError(
+                "somebody else has acted since this was looked at; look again, then decide anew"
+            )
+        details, payments = _details(store, docket, request)
+        drafted = draft_entry(
+            docket.review, request.action, request.actor, request.comment, details,
+            request.identity,
+        )  # fmt: skip
+        entry = request.signer(drafted) if request.signer else drafted
+        apply(docket.review, entry)
+        try:
+            store.append(docket.version, entry)
+        except ConflictError:
+            # whoever looked at a certain state decides anew; others are only in a queue
+            if request.head:
+                raise
+            continue
+        return Acted(_after(store, docket, request), entry, payments)
+    raise ConflictError("too many people act at once; try again")
+
+
+def admit(store: "ReviewStore", name: str, version: str, entry: Entry) -> Docket:
+    """Write an entry that somebody has drafted and signed elsewhere.
+
+    Raises:
+        RefusedError: If the review does not allow it.
+    """
+    docket = open_docket(store, name, version, mirrors=False)
+    request = Request(entry.action, entry.actor, entry.comment, entry.details)
+    details, _ = _details(store, docket, request)
+    if dict(details) != dict(entry.details):
+        raise ConflictError("the entry states other files or payments than there are")
+    apply(docket.review, entry)
+    store.append(docket.version, entry)
+    return _after(store, docket, request)
+
+
+def replaceable(store: "ReviewStore", docket: Docket) -> list[str]:
+    """Return earlier versions whose review is open, so that this one would take their place."""
+    own = int(docket.version.version)
+    return [
+        str(earlier.version)
+        for earlier in store.versions(docket.version.name)
+        if int(earlier.version) < own and store.lines(earlier) and _is_open(store, earlier)
+    ]
+
+
+def _is_open(store: "ReviewStore", version: "ModelVersion") -> bool:
+    docket = open_docket(store, version.name, str(version.version), mirrors=False)
+    return docket.review.state in _OPEN
+
+
+def _after(store: "ReviewStore", docket: Docket, request: Request) -> Docket:
+    """Mirror what was written, and supersede what a submission replaces."""
+    case = docket.review.case
+    review = store.mirror(docket.version, lambda lines: check_ledger(case, lines)[0])
+    if request.action == "submit" and request.details.get("replaces"):
+        number = review.case.subject.version
+        follow = Request(
+            "supersede", request.actor, f"Version {number} takes its place: {request.comment}",
+            {"by": number}, request.identity,
+        )  # fmt: skip
+        act(store, docket.version.name, request.details["replaces"], follow)
+    return replace(docket, review=review)
+
+
+def _details(
+    store: "ReviewStore", docket: Docket, request: Request
+) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
+    """Return what an action needs, the parts that are computed and not claimed among it."""
+    computed = _COMPUTED.get(request.action)
+    return computed(store, docket) if computed else (request.details, ())
+
+
+def _checked(store: "ReviewStore", docket: Docket) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
+    return {"files": _verified_files(store, docket)}, ()
+
+
+def _exported(
+    store: "ReviewStore", docket: Docket
+) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
+    if docket.review.state not in PAYABLE:
+        raise ConflictError(
+            f"{docket.review.case.subject} is {docket.review.state}: payments are exported of what "
+            "is final"
+        )
+    _verified_files(store, docket)
+    payments = tuple(payments_due(docket.facts, docket.review))
+    if not payments:
+        raise ConflictError("nothing is due: everything was exported, or waits for contests")
+    subject = str(docket.review.case.subject)
+    text = payments_csv(payments, docket.facts["currency"], subject)
+    details = {
+        "format": "csv",
+        "sha256": hashlib.sha256(text).hexdigest(),
+        "payments": len(payments),
+        "total_minor": sum(one.amount_minor for one in payments),
+    }
+    return details, payments
+
+
+_COMPUTED: dict[str, Callable[..., tuple[Mapping[str, Any], tuple[Payment, ...]]]] = {
+    "finalize": _checked,
+    "export": _exported,
+}
+"""Actions that rest on something computed at that moment."""
+
+
+def _verified_files(store: "ReviewStore", docket: Docket) -> int:
+    """Compute the whole report again, and return how many files matched.
+
+    Raises:
+        ConflictError: If something does not match.
+    """
+    with tempfile.TemporaryDirectory(prefix="credit-report-") as folder:
+        content = store.fetch(docket.version, Path(folder))
+        complaints = verify_report(content)
+        if complaints:
+            raise ConflictError(f"the report does not verify: {printable(complaints[0])}")
+        return len(list(content.iterdir()))
+
+
+def describe_case(case: Case, now: datetime, review: Review) -> str:
+    """Return one line: what is reviewed, and where the review stands."""
+    return f"{case.subject}: {review.label(now)}"
+
+
+def parse_source(source: str) -> tuple[str, str]:
+    """Return name and version of ``models:/designers.values/3``, ``designers.values@approved``.
+
+    Raises:
+        InputError: If it is neither.
+    """
+    text = source.removeprefix("models:/")
+    name, separator, version = text.replace("@", "/", 1).partition("/")
+    if not (separator and name and version) or "/" in version:
+        raise InputError(
+            f"{source}: name a registered version, models:/<study>.values/<version> or "
+            "models:/<study>.values@<alias>"
+        )
+    return name, version
