@@ -415,6 +415,26 @@ def check(path: Path, image_size: int | None, min_images: int) -> None:
 
 
 @main.command()
+@click.option("--tracking-uri", metavar="URI", help="Database of the MLflow tracking store.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--auth", is_flag=True, help="Ask for names and passwords (MLflow's basic auth).")
+@click.option("--prefix", default="", metavar="/PATH", help="Serve everything below this path.")
+def ui(tracking_uri: str | None, host: str, port: int, auth: bool, prefix: str) -> None:
+    """Start the MLflow server with the review pages at /credit.
+
+    \b
+    Example:
+      credit ui --tracking-uri sqlite:///mlflow.db --port 5000
+    """  # noqa: D301 - click reads this control character
+    from credit_plugin.plugin.server.command import server_command, start
+
+    command, environment = server_command(tracking_uri or None, host, port, auth, prefix)
+    click.echo(f"http://{host}:{port}{prefix}/credit")
+    start(command, environment)
+
+
+@main.command()
 @click.option("--tracking-uri", metavar="URI", help="MLflow tracking URI to look at.")
 def doctor(tracking_uri: str | None) -> None:
     """Check this installation and say what to do about what is wrong.

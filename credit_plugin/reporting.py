@@ -41,6 +41,7 @@ def publish_report(session: "Session") -> Path:
     facts = read_facts(folders.report)
     tracker.log_artifacts(folders.report)
     plots = _log_plots(session, headline)
+    tracker.log_previews(folders.previews)
     session.published["values"] = tracker.publish_values(
         folders.report,
         _content(folders.report, facts["commitment"]["policy_sha256"]),

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from credit_plugin.compensation.review.actions import apply
+from credit_plugin.compensation.review.actions import ACTIONS, apply
 from credit_plugin.compensation.review.case import Case, case_of
-from credit_plugin.compensation.review.checking import PAYABLE, check_ledger
+from credit_plugin.compensation.review.checking import check_ledger
 from credit_plugin.compensation.review.drafting import draft_entry
 from credit_plugin.compensation.review.entries import Entry
 from credit_plugin.compensation.review.export import payments_csv
@@ -97,7 +97,13 @@ class Acted:
         return payments_csv(self.payments, self.docket.facts["currency"], subject)
 
 
-def open_docket(store: "ReviewStore", name: str, version: str, mirrors: bool = True) -> Docket:
+def open_docket(
+    store: "ReviewStore",
+    name: str,
+    version: str,
+    mirrors: bool = True,
+    record: Callable[["ModelVersion"], tuple[Mapping[str, Any], str]] | None = None,
+) -> Docket:
     """Return a report's review as the ledger has it.
 
     Args:
@@ -105,12 +111,13 @@ def open_docket(store: "ReviewStore", name: str, version: str, mirrors: bool = T
         name: Registered model.
         version: Number, ``latest`` or an alias.
         mirrors: Whether to compare copy, tags and alias with the ledger.
+        record: Returns a version's record and its sha256; read from the store if left out.
 
     Raises:
         InputError: If there is no such version, or its record cannot be read.
     """
     found = store.version(name, version)
-    facts, sha256 = store.record(found)
+    facts, sha256 = (record or store.record)(found)
     case = case_of(facts, found.name, str(found.version), sha256)
     lines = store.lines(found)
     review, faults = check_ledger(case, lines)
@@ -158,6 +165,32 @@ def act(store: "ReviewStore", name: str, version: str, request: Request) -> Acte
             continue
         return Acted(_after(store, docket, request), entry, payments)
     raise ConflictError("too many people act at once; try again")
+
+
+def draft(store: "ReviewStore", name: str, version: str, request: Request) -> Entry:
+    """Return the entry that a request would write, for its actor to sign; nothing is written.
+
+    Raises:
+        RefusedError: If the ledger has changed or does not check.
+    """
+    return _drafted(store, name, version, request)[1]
+
+
+def _drafted(
+    store: "ReviewStore", name: str, version: str, request: Request
+) -> tuple[Docket, Entry, tuple[Payment, ...]]:
+    docket = open_docket(store, name, version, mirrors=False)
+    if docket.faults:
+        raise ConflictError(f"the ledger does not check, so nothing is added: {docket.faults[0]}")
+    if request.head and request.head != docket.review.head:
+        raise ConflictError(
+            "somebody else has acted since this was looked at; look again, then decide anew"
+        )
+    details, payments = _details(store, docket, request)
+    drafted = draft_entry(
+        docket.review, request.action, request.actor, request.comment, details, request.identity
+    )
+    return docket, request.signer(drafted) if request.signer else drafted, payments
 
 
 def admit(store: "ReviewStore", name: str, version: str, entry: Entry) -> Docket:
@@ -210,7 +243,10 @@ def _details(
 ) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
     """Return what an action needs, the parts that are computed and not claimed among it."""
     computed = _COMPUTED.get(request.action)
-    return computed(store, docket) if computed else (request.details, ())
+    # what is refused anyhow is not computed first
+    if computed is None or docket.review.state not in ACTIONS[request.action].sources:
+        return request.details, ()
+    return computed(store, docket)
 
 
 def _checked(store: "ReviewStore", docket: Docket) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
@@ -220,11 +256,6 @@ def _checked(store: "ReviewStore", docket: Docket) -> tuple[Mapping[str, Any], t
 def _exported(
     store: "ReviewStore", docket: Docket
 ) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
-    if docket.review.state not in PAYABLE:
-        raise ConflictError(
-            f"{docket.review.case.subject} is {docket.review.state}: payments are exported of what "
-            "is final"
-        )
     _verified_files(store, docket)
     payments = tuple(payments_due(docket.facts, docket.review))
     if not payments:

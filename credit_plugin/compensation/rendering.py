@@ -43,12 +43,12 @@ def render_html(
     """
     pictures = {name: uri for name, png in thumbnails.items() if (uri := data_uri(png))}
     template = environment().get_template("report.html.j2")
-    return template.render(**_view(facts), **style_of_page(), hashes=hashes, thumbnails=pictures)
+    return template.render(**view_of(facts), **style_of_page(), hashes=hashes, thumbnails=pictures)
 
 
 def render_markdown(facts: Mapping[str, Any], hashes: Mapping[str, str]) -> str:
     """Return the report as Markdown (CommonMark with tables)."""
-    return environment().get_template("report.md.j2").render(**_view(facts), hashes=hashes)
+    return environment().get_template("report.md.j2").render(**view_of(facts), hashes=hashes)
 
 
 def escape_markdown(text: object) -> str:
@@ -64,7 +64,7 @@ def _escape_character(character: str) -> str:
     return _ENTITIES.get(character, character)
 
 
-def _view(facts: Mapping[str, Any]) -> dict[str, Any]:
+def view_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts with what templates should not have to compute."""
     rows = facts["rows"]
     direction, digits = facts["direction"], value_digits(facts)

@@ -3,8 +3,13 @@
 Each has a contract test, so that an MLflow release that moves one fails there and nowhere else.
 """
 
+import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 
 
@@ -17,3 +22,68 @@ def sqlite_engine(client: MlflowClient) -> Any | None:
 
 SHARED_VIEW_TAG = "mlflow.sharedViewState."
 """Prefix of experiment tags that hold a state of the run table (undocumented)."""
+
+
+def server_location(uri: str) -> tuple[ArtifactRepository, str]:
+    """Return where an artifact location is, inside the MLflow server: its own among them.
+
+    A server that serves artifacts gives out locations ``mlflow-artifacts:/...``, which only clients
+    can follow; the server itself has them at its destination.
+    """
+    from mlflow.server import handlers
+
+    if handlers._is_servable_proxied_run_artifact_root(uri):
+        path = handlers._get_proxied_run_artifact_destination_path(uri)
+        return handlers._get_artifact_repo_mlflow_artifacts(), path
+    return get_artifact_repository(uri), ""
+
+
+def server_client() -> MlflowClient:
+    """Return a client of the stores that the MLflow server in this process works on."""
+    from mlflow.server import handlers
+
+    handlers.initialize_backend_stores()
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)  # a server's log is no terminal
+    return MlflowClient()
+
+
+def with_static_prefix(route: str) -> str:
+    """Return a route below the prefix that the server was started with."""
+    from mlflow.server import handlers
+
+    return str(handlers._add_static_prefix(route))
+
+
+def finished_app(flask_app: Any) -> Any:
+    """Return what the server runs: the Flask app, or FastAPI around it under uvicorn."""
+    if os.environ.get("_MLFLOW_SGI_NAME") == "uvicorn":
+        from mlflow.server.fastapi_app import create_fastapi_app
+
+        return create_fastapi_app(flask_app)
+    return flask_app
+
+
+def protect(flask_app: Any, validators: Mapping[tuple[str, str], Callable[[], bool]]) -> Any:
+    """Turn basic authentication on, with a check for each of our routes.
+
+    Args:
+        flask_app: MLflow's.
+        validators: By exact path and method: whether whoever is signed in may.
+
+    Returns:
+        What the server runs.
+    """
+    from mlflow.server import auth
+
+    auth.BEFORE_REQUEST_VALIDATORS.update(validators)
+    return auth.create_app(flask_app)
+
+
+def model_permission(name: str) -> tuple[bool, bool]:
+    """Return whether whoever is signed in may read, and may change, a registered model."""
+    from mlflow.server import auth
+
+    if auth.sender_is_admin():
+        return True, True
+    found = auth._get_registered_model_permission(name)
+    return bool(found.can_read), bool(found.can_update)

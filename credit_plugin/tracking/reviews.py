@@ -100,13 +100,15 @@ class ReviewStore:
         Raises:
             InputError: If it is not there.
         """
-        repository, prefix = self._files(version)
-        try:
-            inside = str(PurePosixPath(prefix) / path)
-            return Path(repository.download_artifacts(inside, dst_path=str(folder)))
-        except STORE_ERRORS as error:
-            where = f"{version.name}/{version.version}"
-            raise InputError(f"{where}: {path} cannot be read: {complaint(error)}") from None
+        return _download(self._files(version), path, folder)
+
+    def fetch_of_run(self, run_id: str, folder: Path, path: str) -> Path:
+        """Download one of the artifacts of a run.
+
+        Raises:
+            InputError: If it is not there.
+        """
+        return _download(self._locate(self.client.get_run(run_id).info.artifact_uri), path, folder)
 
     def record(self, version: ModelVersion) -> tuple[dict[str, Any], str]:
         """Return the record of a version's report, and its sha256.
@@ -233,3 +235,12 @@ class ReviewStore:
 
 def _slot(version: ModelVersion) -> str:
     return f"review/{version.version}"
+
+
+def _download(location: Location, path: str, folder: Path) -> Path:
+    repository, prefix = location
+    try:
+        inside = str(PurePosixPath(prefix) / path)
+        return Path(repository.download_artifacts(inside, dst_path=str(folder)))
+    except STORE_ERRORS:
+        raise InputError(f"{path}: is not there, or its artifact store cannot be read") from None

@@ -24,6 +24,7 @@ from credit_plugin.game.ledger import Evaluation
 from credit_plugin.tracking.datasets import dataset_inputs
 from credit_plugin.tracking.names import metric_names
 from credit_plugin.tracking.parent import PARENT_TAG, children_of, find_parent
+from credit_plugin.tracking.previews import log_previews
 from credit_plugin.tracking.reference import log_reference
 from credit_plugin.tracking.registry import PublishedModel, Registry
 from credit_plugin.tracking.settings import flat, log_settings
@@ -305,6 +306,10 @@ class StudyTracker:
     def log_artifacts(self, folder: Path, artifact_path: str | None = None) -> None:
         """Log every file of a folder as an artifact of the study's run."""
         self.client.log_artifacts(self.parent_run_id, str(folder), artifact_path)
+
+    def log_previews(self, folder: Path) -> None:
+        """Log samples of coalitions as artifacts ``previews/`` of the study's run, each once."""
+        log_previews(self.client, self.parent_run_id, folder)
 
     def log_reference(self, folders: StudyFolders) -> None:
         """Log what models are measured against as artifacts ``reference/``, once."""

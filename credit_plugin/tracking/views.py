@@ -32,9 +32,14 @@ def share_view(
         "orderByAsc": ascending,
         "selectedColumns": columns,
     }
-    key = f"credit-{study.name}-{parent_run_id[:8]}"
+    key = shared_view_key(study.name, parent_run_id)
     client.set_experiment_tag(experiment_id, f"{SHARED_VIEW_TAG}{key}", json.dumps(state))
     return f"#/experiments/{experiment_id}/runs?{PAGES}&viewStateShareKey={quote(key)}"
+
+
+def shared_view_key(study: str, parent_run_id: str) -> str:
+    """Return what the shared state of a study's run is called."""
+    return f"credit-{study}-{parent_run_id[:8]}"
 
 
 def artifact_page(experiment_id: str, run_id: str, artifact: str) -> str:

@@ -81,7 +81,7 @@ def test_the_ledger_lies_beside_the_report(store, client, version, tmp_path):
 
 def test_nothing_is_exported_before_the_release(store, version):
     approve(store, version)
-    with pytest.raises(ConflictError, match="payments are exported of what is final"):
+    with pytest.raises(ConflictError, match="one exports payments of only what is final or paid"):
         do(store, version, "export", "Mona")
 
 

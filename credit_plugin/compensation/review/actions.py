@@ -156,13 +156,13 @@ def apply(review: Review, entry: Entry) -> Review:
     if action is None:
         raise RefusedError(f"action: there is no {entry.action!r}; there are {', '.join(ACTIONS)}")
     _check_place(review, entry)
-    details = _read_details(action, entry)
-    _check_words(action, entry)
     if review.state not in action.sources:
         raise ConflictError(
             f"{review.case.subject} is {review.state}: {_CAN[entry.action]} only what is "
             f"{_either(action.sources)}"
         )
+    details = _read_details(action, entry)
+    _check_words(action, entry)
     _check_signature(review, entry)
     _check_person(review, entry, action)
     changes = action.effect(review, entry, details)

@@ -1,0 +1,1 @@
+"""Pages and endpoints inside the MLflow server: ``mlflow server --app-name credit``."""
