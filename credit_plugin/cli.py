@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from credit_plugin.cli_review import review
 from credit_plugin.errors import InputError, StudyFailedError
 
 if TYPE_CHECKING:
@@ -244,6 +245,9 @@ for _name, _act, _summary, _example, _shortcuts in (
     ),
 ):
     main.add_command(_study_command(_name, _act, _summary, _example, _shortcuts))
+
+
+main.add_command(review)
 
 
 @main.command()

@@ -7,30 +7,36 @@ line, admit it by the rules, write it where exactly one of two people at once ca
 import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from credit_plugin.compensation.review.actions import ACTIONS, apply
-from credit_plugin.compensation.review.case import Case, case_of
+from credit_plugin.compensation.review.case import case_of
 from credit_plugin.compensation.review.checking import check_ledger
 from credit_plugin.compensation.review.drafting import draft_entry
 from credit_plugin.compensation.review.entries import Entry
 from credit_plugin.compensation.review.export import payments_csv
-from credit_plugin.compensation.review.states import ConflictError, Review, State
-from credit_plugin.compensation.review.tranches import Payment, payments_due
+from credit_plugin.compensation.review.states import (
+    ConflictError,
+    Review,
+    State,
+    is_verified,
+)
+from credit_plugin.compensation.review.tranches import Payment, payments_due, payments_of
 from credit_plugin.compensation.verification import verify_report
 from credit_plugin.contributors.findings import printable
 from credit_plugin.errors import InputError
 
 if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
-
-    from credit_plugin.tracking.reviews import ReviewStore
+    from credit_plugin.tracking.reviews import ModelVersion, ReviewStore
 
 _PATIENCE = 200
 """How often somebody who was overtaken looks again; only where no decision depends on it."""
+
+DOCKET_SCHEMA = 1
+"""Version of what :func:`describe_docket` returns; a command and a server may be of two ages."""
 
 _OPEN = (State.SEALED, State.IN_REVIEW, State.CHANGES_REQUESTED, State.APPROVED)
 Signer = Callable[[Entry], Entry]
@@ -292,9 +298,46 @@ def _verified_files(store: "ReviewStore", docket: Docket) -> int:
         return len(list(content.iterdir()))
 
 
-def describe_case(case: Case, now: datetime, review: Review) -> str:
-    """Return one line: what is reviewed, and where the review stands."""
-    return f"{case.subject}: {review.label(now)}"
+def exported_payments(docket: Docket, line: int | None = None) -> tuple[Entry, list[Payment]]:
+    """Return what was exported by a line of the ledger.
+
+    Args:
+        docket: The review.
+        line: Number of the line; the last export if left out.
+
+    Raises:
+        InputError: If nothing was exported by it, or it does not match what the line states.
+    """
+    exports = {e.number: e for e in docket.review.entries if e.action == "export"}
+    number = line if line is not None else max(exports, default=0)
+    if number not in exports:
+        raise InputError(f"line: nothing was exported by line {number or 'any'} of the ledger")
+    entry = exports[number]
+    payments = payments_of(docket.facts, docket.review, number)
+    text = payments_csv(payments, docket.facts["currency"], str(entry.subject))
+    if hashlib.sha256(text).hexdigest() != entry.details["sha256"]:
+        raise InputError(f"line {number}: the payments do not have the hash that it states")
+    return entry, payments
+
+
+def describe_docket(docket: Docket) -> dict[str, Any]:
+    """Return where a review stands as plain data, for programs and for the terminal."""
+    review = docket.review
+    return {
+        "schema": DOCKET_SCHEMA,
+        "name": docket.version.name,
+        "version": str(docket.version.version),
+        "state": review.state.value,
+        "label": review.label(datetime.now(UTC)),
+        "head": review.head,
+        "contest_until": review.contest_until.isoformat() if review.contest_until else None,
+        "contests": [asdict(contest) for contest in review.contests],
+        "lines": [entry.line for entry in review.entries],
+        "verified": [is_verified(review, entry) for entry in review.entries],
+        "subject": asdict(review.case.subject),
+        "control": review.case.rules.compensating_control,
+        "faults": list(docket.faults),
+    }
 
 
 def parse_source(source: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Reports and statements after they were made: checked, and handed out to payees.
+"""Reports, reviews and statements after they were made: checked, and handed out to payees.
 
 Works on a report's folder, on a registered version of values, and on the file that a payee was
 given.
@@ -68,11 +68,27 @@ def _verified(source: str, tracking_uri: str | None) -> Verified:
     if path.is_file():
         return _verified_statement(source, path)
     with _report(source, tracking_uri) as (folder, registered):
-        complaints = (*registered, *verify_report(folder))
+        complaints, reviewed = (*registered, *verify_report(folder)), ""
+        if not path.is_dir() and not registered:
+            faults, reviewed = _review(source)
+            complaints += faults
         if complaints:
             return Verified(source, complaints, ())
         facts = json.loads((folder / FACTS).read_text("utf-8"))
-        return Verified(source, (), tuple(_matches(facts, len(list(folder.iterdir())))))
+        matches = _matches(facts, len(list(folder.iterdir())))
+        return Verified(source, (), (*matches, *([reviewed] if reviewed else [])))
+
+
+def _review(source: str) -> tuple[tuple[str, ...], str]:
+    """Return what does not fit in a version's review, and where it stands."""
+    from credit_plugin.reviewing import open_docket, parse_source
+    from credit_plugin.tracking.reviews import open_reviews
+
+    docket = open_docket(open_reviews(), *parse_source(source))
+    review = docket.review
+    count = len(review.entries)
+    lines = f"{count} {'line' if count == 1 else 'lines'}" if count else "nobody has acted yet"
+    return docket.faults, f"review: {review.state}, {lines}, copies and tags agree with the ledger"
 
 
 def write_payees_statements(
@@ -161,7 +177,7 @@ def _matches(facts: dict[str, Any], files: int) -> Iterator[str]:
     other = written_by_another(facts)
     if other:
         yield f"pages by their hashes alone: version {other} of credit_plugin wrote them"
-    yield f"status: {facts['status']}"
+    yield f"the report as it was written: {facts['status']}"
 
 
 @contextmanager

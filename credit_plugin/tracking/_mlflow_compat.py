@@ -87,3 +87,25 @@ def model_permission(name: str) -> tuple[bool, bool]:
         return True, True
     found = auth._get_registered_model_permission(name)
     return bool(found.can_read), bool(found.can_update)
+
+
+def ask_server(uri: str, path: str, method: str, **message: Any) -> tuple[int, Any]:
+    """Send a request to a server with the user's MLflow credentials, and return status and JSON.
+
+    Args:
+        uri: Tracking URI of the server.
+        path: Endpoint, below the server's address.
+        method: ``GET`` or ``POST``.
+        message: Arguments: of the address for GET, else a JSON body.
+    """
+    from mlflow.utils import rest_utils
+    from mlflow.utils.credentials import get_default_host_creds
+
+    given = {"params": message} if method == "GET" else {"json": message}
+    answer = rest_utils.http_request(
+        get_default_host_creds(uri), path, method, max_retries=2, raise_on_status=False, **given
+    )
+    try:
+        return answer.status_code, answer.json()
+    except ValueError:
+        return answer.status_code, None

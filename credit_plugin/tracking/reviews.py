@@ -43,7 +43,10 @@ FOLDER, FILE = "review", "ledger.jsonl"
 ROLE = "review"
 _SCHEME = "models:/"
 _KEY = "entry/{:04d}"
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _TAKEN = "Changing param values is not allowed"
+
+__all__ = ["ModelVersion", "ReviewStore", "direct", "open_reviews"]
 
 Location = tuple[ArtifactRepository, str]
 
@@ -51,6 +54,18 @@ Location = tuple[ArtifactRepository, str]
 def direct(uri: str) -> Location:
     """Return the repository at a location, and the path in it."""
     return get_artifact_repository(uri), ""
+
+
+def open_reviews() -> "ReviewStore":
+    """Return the reviews of the store that MLflow uses.
+
+    Raises:
+        InputError: If it cannot be used.
+    """
+    try:
+        return ReviewStore(MlflowClient())
+    except STORE_ERRORS as error:
+        raise InputError(complaint(error)) from None
 
 
 class ReviewStore:
@@ -82,6 +97,10 @@ class ReviewStore:
                 found = self.client.get_model_version(name, version)
             else:
                 found = self.client.get_model_version_by_alias(name, version)
+        except MlflowException as error:
+            if error.error_code not in _ABSENT:
+                raise InputError(f"{name}/{version}: {complaint(error)}") from None
+            found = None
         except STORE_ERRORS as error:
             raise InputError(f"{name}/{version}: {complaint(error)}") from None
         if found is None or not str(found.source).startswith(_SCHEME) or not found.run_id:

@@ -24,10 +24,11 @@ STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)
 """What MLflow raises for a store that cannot be used: a missing driver is an ImportError."""
 
 
-def use_store(tracking_uri: str | None) -> None:
-    """Let MLflow use a store, its own default if none is named, without a line for each step.
+def use_store(tracking_uri: str | None) -> str:
+    """Let MLflow use a store, its own default if none is named, and return its URI.
 
-    Our own progress says what happens: migrations, registrations and downloads need no lines.
+    It works without a line for each step: our own progress says what happens, so migrations,
+    registrations and downloads need none.
     """
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -35,6 +36,7 @@ def use_store(tracking_uri: str | None) -> None:
         MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
+    return mlflow.get_tracking_uri()
 
 
 def every_page(fetch: Callable[..., PagedList[T]]) -> list[T]:

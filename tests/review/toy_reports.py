@@ -35,7 +35,7 @@ def sealed_report(
     table = UtilityTable.from_arrays(rows, utilities, NAMES, property=HEADLINE, repeats=repeats)
     valuation = valuation_of(study, NAMES, counts)
     values = valuation.values(table, HEADLINE)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     commit_study(study, {HEADLINE: 1}, folder, 0)
     inputs = ReportInputs(
         study=study,

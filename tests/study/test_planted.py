@@ -165,7 +165,7 @@ def test_paid_and_held_and_carried_are_the_pool(facts):
 def test_the_version_and_the_folder_verify_and_a_statement_does(planted, report, tmp_path):
     uri = f"sqlite:///{planted / 'mlflow.db'}"
     registered = verify("planted.values/1", uri)
-    assert "status: sealed, not signed" in registered.matches
+    assert "the report as it was written: sealed, not signed" in registered.matches
     assert verify(str(report)).matches == registered.matches
     assert write_payees_statements(str(report), tmp_path, ["noise"]) == 1
     (statement,) = tmp_path.glob("*.json")

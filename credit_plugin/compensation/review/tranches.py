@@ -49,6 +49,18 @@ def payments_due(facts: Mapping[str, Any], review: Review) -> list[Payment]:
     ]
 
 
+def payments_of(facts: Mapping[str, Any], review: Review, line: int) -> list[Payment]:
+    """Return what was exported by a line of the ledger, computed again.
+
+    Args:
+        facts: The report's record.
+        review: Its review.
+        line: Number of the line.
+    """
+    before, _ = replay(begin(review.case), list(review.entries[: line - 1]))
+    return payments_due(facts, before)
+
+
 def _exported(facts: Mapping[str, Any], review: Review) -> list[int]:
     """Return what earlier exports hold, by row: what was due at the last of them."""
     last = review.last("export")

@@ -22,10 +22,12 @@ def create_app() -> Any:
 
 def create_auth_app() -> Any:
     """Return the MLflow server with our pages, behind MLflow's basic authentication."""
-    from credit_plugin.plugin.server.access import guards
+    from credit_plugin.plugin.server.access import AUTH_SETTING, guards
     from credit_plugin.tracking._mlflow_compat import protect
 
-    return protect(_with_pages(), guards())
+    app = _with_pages()
+    app.config[AUTH_SETTING] = True
+    return protect(app, guards())
 
 
 def _with_pages() -> Any:

@@ -41,6 +41,7 @@ _PAGES: dict[str, tuple[Callable[[], BaseResponse], bool]] = {
 
 _ENDPOINTS: dict[tuple[str, str], tuple[Callable[[], BaseResponse], bool]] = {
     ("/review", "GET"): (endpoints.docket, False),
+    ("/review/payments", "GET"): (endpoints.payments, False),
     ("/review/act", "POST"): (endpoints.act, True),
     ("/review/draft", "POST"): (endpoints.draft, True),
     ("/review/admit", "POST"): (endpoints.admit, True),

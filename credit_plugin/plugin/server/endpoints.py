@@ -5,7 +5,6 @@ actor is whoever is signed in; without authentication it is whatever name the re
 the entry says that nothing verified it.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,12 +15,17 @@ from werkzeug.wrappers import Response as BaseResponse
 from credit_plugin.compensation.review.entries import Entry, parse_entry
 from credit_plugin.compensation.review.states import ForbiddenError, RefusedError
 from credit_plugin.plugin.server.access import current_user
-from credit_plugin.plugin.server.arguments import argument, body, version_argument
+from credit_plugin.plugin.server.arguments import (
+    argument,
+    body,
+    number_argument,
+    version_argument,
+)
 from credit_plugin.plugin.server.headers import wants_json
 from credit_plugin.plugin.server.pages import review as review_page
 from credit_plugin.plugin.server.shared import asked_docket, catalogue
 from credit_plugin.plugin.server.templating import here
-from credit_plugin.reviewing import Acted, Docket, Request
+from credit_plugin.reviewing import Acted, Request, describe_docket, exported_payments
 from credit_plugin.reviewing import act as act_in_review
 from credit_plugin.reviewing import admit as admit_to_review
 from credit_plugin.reviewing import draft as draft_for_review
@@ -41,7 +45,21 @@ _FRESH = timedelta(minutes=15)
 
 def docket() -> Response:
     """Return where a review stands, as JSON."""
-    return jsonify(_described(asked_docket()))
+    return jsonify(describe_docket(asked_docket()))
+
+
+def payments() -> Response:
+    """Return what was exported by a line of the ledger, the last export by default."""
+    found = asked_docket(mirrors=False)
+    entry, exported = exported_payments(found, number_argument("line", 0) or None)
+    return jsonify(
+        {
+            "line": entry.number,
+            "currency": found.facts["currency"],
+            "subject": str(entry.subject),
+            "payments": [asdict(one) for one in exported],
+        }
+    )
 
 
 def act() -> BaseResponse:
@@ -55,7 +73,7 @@ def act() -> BaseResponse:
             raise
         return review_page.show_refusal(refusal, asked)
     if wants_json():
-        return jsonify({**_described(acted.docket), "payments": _payments(acted)})
+        return jsonify({**describe_docket(acted.docket), "csv": _exported_csv(acted)})
     if acted.payments:
         return _download(acted)
     to = here("/review", name=name, version=acted.docket.version.version)
@@ -80,7 +98,7 @@ def admit() -> Response:
         raise RefusedError("at: the entry was signed at another time; sign it now")
     _check_right(entry)
     entry = replace(entry, identity=user.identity)
-    return jsonify(_described(admit_to_review(catalogue().store, name, version, entry)))
+    return jsonify(describe_docket(admit_to_review(catalogue().store, name, version, entry)))
 
 
 def _check_right(entry: Entry) -> None:
@@ -116,24 +134,7 @@ def _list(field: str) -> list[str]:
     return [str(point) for point in given] if isinstance(given, list) else []
 
 
-def _described(found: Docket) -> Mapping[str, Any]:
-    review = found.review
-    now = datetime.now(UTC)
-    return {
-        "name": found.version.name,
-        "version": str(found.version.version),
-        "state": review.state.value,
-        "label": review.label(now),
-        "head": review.head,
-        "contest_until": review.contest_until.isoformat() if review.contest_until else None,
-        "contests": [asdict(contest) for contest in review.contests],
-        "lines": [entry.line for entry in review.entries],
-        "subject": asdict(review.case.subject),
-        "faults": list(found.faults),
-    }
-
-
-def _payments(acted: Acted) -> str:
+def _exported_csv(acted: Acted) -> str:
     return acted.csv.decode() if acted.payments else ""
 
 

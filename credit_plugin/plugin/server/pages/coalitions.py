@@ -80,7 +80,7 @@ def show() -> Response:
 
 def _rows(table: Any, sizes: np.ndarray, chosen: str) -> np.ndarray:
     """Return the rows that a request asks for."""
-    wanted = table.properties == chosen
+    wanted = np.asarray(table.properties) == chosen
     for field, inside in (("having", True), ("lacking", False)):
         who = argument(field)
         if who:
