@@ -118,7 +118,9 @@ class Registry:
             name,
             published.version,
             f"**{UNREVIEWED}**\n\nValues of contributors. Report: artifact `content/report.html`."
-            f" They rest on {' and '.join(links) or 'no registered model'}.",
+            f" They rest on {' and '.join(links) or 'no registered model'}."
+            f" [Review pages](credit/version?name={name}&version={published.version}) of a server"
+            " that `credit ui` started.",
         )
         return self._completed(published, content)
 
