@@ -80,13 +80,22 @@ def protect(flask_app: Any, validators: Mapping[tuple[str, str], Callable[[], bo
 
 
 def model_permission(name: str) -> tuple[bool, bool]:
-    """Return whether whoever is signed in may read, and may change, a registered model."""
+    """Return whether whoever is signed in may read, and may change, a registered model.
+
+    MLflow's checks look at the argument ``name`` of the request that they are called in, so they
+    are called in one that differs from the present one in nothing but that.
+    """
+    from flask import current_app, request
     from mlflow.server import auth
 
-    if auth.sender_is_admin():
-        return True, True
-    found = auth._get_registered_model_permission(name)
-    return bool(found.can_read), bool(found.can_update)
+    asked = {"query_string": {"name": name}, "headers": list(request.headers)}
+    with current_app.test_request_context("/", **asked):
+        if auth.sender_is_admin():
+            return True, True
+        return (
+            bool(auth.validate_can_read_registered_model()),
+            bool(auth.validate_can_update_registered_model()),
+        )
 
 
 def ask_server(uri: str, path: str, method: str, **message: Any) -> tuple[int, Any]:

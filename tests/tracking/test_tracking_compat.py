@@ -5,6 +5,7 @@ import inspect
 from pathlib import Path
 
 import mlflow
+import pytest
 import yaml
 from mlflow.utils import mlflow_tags
 
@@ -62,7 +63,14 @@ def test_only_the_compat_module_reaches_into_mlflows_objects():
         and is_private(node.attr)
         and not (isinstance(node.value, ast.Name) and node.value.id in {"self", "tracker", "cls"})
     }
-    assert reached == {("_mlflow_compat.py", "_tracking_client")}
+    assert {name for name, _ in reached} == {"_mlflow_compat.py"}
+    assert {attribute for _, attribute in reached} == {
+        "_tracking_client",
+        "_add_static_prefix",
+        "_is_servable_proxied_run_artifact_root",
+        "_get_artifact_repo_mlflow_artifacts",
+        "_get_proxied_run_artifact_destination_path",
+    }
 
 
 def test_the_engine_of_a_sqlite_store_is_where_we_look_for_it(client, uri):
@@ -132,3 +140,59 @@ def test_a_model_is_logged_by_public_arguments():
     assert {"loader_module", "data", "conda_env", "python_env"} <= set(
         inspect.signature(add_to_model).parameters
     )
+
+
+class TestServer:
+    """What the pages in the MLflow server rest on."""
+
+    def test_a_server_finds_its_own_artifacts(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("_MLFLOW_SERVER_SERVE_ARTIFACTS", "true")
+        monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", str(tmp_path))
+        monkeypatch.setattr("mlflow.server.handlers._artifact_repo", None)
+        (tmp_path / "1" / "models").mkdir(parents=True)
+        (tmp_path / "1" / "models" / "a.txt").write_text("here")
+        repository, path = _mlflow_compat.server_location("mlflow-artifacts:/1/models")
+        assert path == "1/models"
+        to = tmp_path / "copy"
+        to.mkdir()
+        found = repository.download_artifacts(f"{path}/a.txt", dst_path=str(to))
+        assert Path(found).read_text() == "here"
+
+    def test_other_locations_are_left_alone(self, tmp_path):
+        repository, path = _mlflow_compat.server_location(str(tmp_path))
+        assert (type(repository).__name__, path) == ("LocalArtifactRepository", "")
+
+    def test_routes_go_below_the_prefix(self, monkeypatch):
+        assert _mlflow_compat.with_static_prefix("/credit") == "/credit"
+        monkeypatch.setenv("_MLFLOW_STATIC_PREFIX", "/tools/")
+        assert _mlflow_compat.with_static_prefix("/credit") == "/tools/credit"
+
+    def test_uvicorn_is_told_by_its_variable(self, monkeypatch):
+        from mlflow.environment_variables import _MLFLOW_SGI_NAME
+        from mlflow.server import app
+
+        assert _MLFLOW_SGI_NAME.name == "_MLFLOW_SGI_NAME"
+        monkeypatch.delenv("_MLFLOW_SGI_NAME", raising=False)
+        assert _mlflow_compat.finished_app(app) is app
+        monkeypatch.setenv("_MLFLOW_SGI_NAME", "uvicorn")
+        assert type(_mlflow_compat.finished_app(app)).__name__ == "FastAPI"
+
+    def test_checks_are_looked_up_by_path_and_method(self):
+        from mlflow.server import auth
+
+        key, check = next(iter(auth.BEFORE_REQUEST_VALIDATORS.items()))
+        assert [type(part) for part in key] == [str, str]
+        assert callable(check)
+        assert list(inspect.signature(auth.create_app).parameters) == ["app"]
+        for name in ("sender_is_admin", "validate_can_read_registered_model",
+                     "validate_can_update_registered_model"):  # fmt: skip
+            assert not inspect.signature(getattr(auth, name)).parameters
+
+    def test_a_changed_parameter_is_refused_in_these_words(self, client):
+        from credit_plugin.tracking.reviews import _TAKEN
+
+        run_id = client.create_run("0").info.run_id
+        client.log_param(run_id, "entry/0001", "one")
+        client.log_param(run_id, "entry/0001", "one")
+        with pytest.raises(mlflow.MlflowException, match=_TAKEN):
+            client.log_param(run_id, "entry/0001", "two")
