@@ -120,8 +120,11 @@ def _measure(url: str, path: str, arguments: dict[str, str]) -> None:
         answer.raise_for_status()
     own = [f"{k}={v[:14]}" for k, v in arguments.items() if k not in ("name", "version")]
     shown = " ".join(own)
-    print(f"{path or '/':14}{statistics.median(seconds[1:]) * 1000:7.0f} ms median, first "
-          f"{seconds[0] * 1000:6.0f} ms, {len(answer.content) / 1000:7.0f} kB  {shown}")  # fmt: skip
+    median, first = statistics.median(seconds[1:]) * 1000, seconds[0] * 1000
+    size = len(answer.content) / 1000
+    print(
+        f"{path or '/':14}{median:7.0f} ms median, first {first:6.0f} ms, {size:7.0f} kB  {shown}"
+    )
 
 
 def _memory(folder: Path) -> float:
