@@ -270,5 +270,14 @@ def _story(session: "Session", headline: "ContributorValues") -> str:
         f"nobody (baseline: {baseline_words(study.game.baseline)}), "
         f"{headline.v_full * direction:.3g} with all {len(headline.contributors)} contributors.  \n"
         f"Largest shares: {named}. {made}.{lost}  \n{_checked(session)}"
-        f"Models: {links}"
+        f"Models: {links}{_review_pages(session)}"
     )
+
+
+def _review_pages(session: "Session") -> str:
+    """Return a link to the pages that a server has which ``credit ui`` started."""
+    values = session.published.get("values")
+    if values is None:
+        return ""
+    address = f"credit/version?name={values.name}&version={values.version}"
+    return f" · [review pages]({address}), if `credit ui` started this server"

@@ -10,11 +10,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from credit_plugin.compensation.payout import format_money
 from credit_plugin.compensation.report import FACTS, read_thumbnails
+from credit_plugin.compensation.review.signatures import Signed, signed_of
 from credit_plugin.compensation.statement_rendering import (
     render_statement_html,
     render_statement_markdown,
@@ -26,6 +28,7 @@ from credit_plugin.compensation.verification import verify_report, written_by_an
 from credit_plugin.compensation.wording import moment
 from credit_plugin.contributors.findings import printable
 from credit_plugin.errors import InputError
+from credit_plugin.reviewing import Docket, open_docket, parse_source
 
 _REGISTERED = re.compile(r"(?:models:/)?(?P<name>[A-Za-z0-9_-]+\.values[@/][A-Za-z0-9_.-]+)")
 _SCHEME = "models:/"
@@ -81,10 +84,7 @@ def _verified(source: str, tracking_uri: str | None) -> Verified:
 
 def _review(source: str) -> tuple[tuple[str, ...], str]:
     """Return what does not fit in a version's review, and where it stands."""
-    from credit_plugin.reviewing import open_docket, parse_source
-    from credit_plugin.tracking.reviews import open_reviews
-
-    docket = open_docket(open_reviews(), *parse_source(source))
+    docket = _docket(source)
     review = docket.review
     count = len(review.entries)
     lines = f"{count} {'line' if count == 1 else 'lines'}" if count else "nobody has acted yet"
@@ -112,7 +112,7 @@ def write_payees_statements(
     with _report(source, tracking_uri) as (folder, _):
         if not (folder / STATEMENTS).exists():
             raise InputError(f"{source}: holds no {STATEMENTS}; write the report again")
-        thumbnails = read_thumbnails(folder)
+        thumbnails, signed = read_thumbnails(folder), _signed(source)
         out.mkdir(parents=True, exist_ok=True)
         for proved in read_statements(folder / STATEMENTS):
             name = proved["statement"]["row"]["contributor"]
@@ -123,7 +123,7 @@ def write_payees_statements(
                 raise InputError(
                     f"{source}: the statement of {name!r} cannot be handed out: {wrong}"
                 )
-            _write_one(proved, thumbnails.get(name), out)
+            _write_one(proved, thumbnails.get(name), signed, out)
             waiting.discard(name)
             written += 1
     if waiting:
@@ -131,12 +131,27 @@ def write_payees_statements(
     return written
 
 
-def _write_one(proved: dict[str, Any], thumbnail: bytes | None, out: Path) -> None:
+def _signed(source: str) -> Signed | None:
+    """Return what the review of a registered version says; a folder has none."""
+    if Path(source).is_dir():
+        return None
+    return signed_of(_docket(source).review, datetime.now(UTC))
+
+
+def _docket(source: str) -> Docket:
+    from credit_plugin.tracking.reviews import open_reviews
+
+    return open_docket(open_reviews(), *parse_source(source))
+
+
+def _write_one(
+    proved: dict[str, Any], thumbnail: bytes | None, signed: Signed | None, out: Path
+) -> None:
     stem = statement_file(proved["statement"])
     text = json.dumps(proved, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     (out / f"{stem}.json").write_text(text, "utf-8")
-    (out / f"{stem}.html").write_text(render_statement_html(proved, thumbnail), "utf-8")
-    (out / f"{stem}.md").write_text(render_statement_markdown(proved), "utf-8")
+    (out / f"{stem}.html").write_text(render_statement_html(proved, thumbnail, signed), "utf-8")
+    (out / f"{stem}.md").write_text(render_statement_markdown(proved, signed), "utf-8")
 
 
 def _verified_statement(source: str, path: Path) -> Verified:

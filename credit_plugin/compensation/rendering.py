@@ -13,7 +13,7 @@ import unicodedata
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -25,6 +25,9 @@ from credit_plugin.compensation.provenance import REQUIREMENTS, model_lines, pro
 from credit_plugin.compensation.ranking import rank
 from credit_plugin.compensation.statements import value_digits
 
+if TYPE_CHECKING:
+    from credit_plugin.compensation.review.signatures import Signed
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _ACTIVE_IN_MARKDOWN = frozenset(r"\`*_{}[]()#+-.!|~=:@$^")
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -32,7 +35,10 @@ _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 
 def render_html(
-    facts: Mapping[str, Any], hashes: Mapping[str, str], thumbnails: Mapping[str, bytes]
+    facts: Mapping[str, Any],
+    hashes: Mapping[str, str],
+    thumbnails: Mapping[str, bytes],
+    signed: "Signed | None" = None,
 ) -> str:
     """Return the report as one HTML page that needs nothing else.
 
@@ -40,15 +46,22 @@ def render_html(
         facts: From :func:`credit_plugin.compensation.facts.collect_facts`.
         hashes: sha256 of the files that the page rests on, by name.
         thumbnails: PNG of one image by contributor; others are left out.
+        signed: What its review says by now, if anybody has acted in it.
     """
     pictures = {name: uri for name, png in thumbnails.items() if (uri := data_uri(png))}
     template = environment().get_template("report.html.j2")
-    return template.render(**view_of(facts), **style_of_page(), hashes=hashes, thumbnails=pictures)
+    return template.render(
+        **view_of(facts), **style_of_page(), hashes=hashes, thumbnails=pictures, signed=signed
+    )
 
 
 def render_markdown(facts: Mapping[str, Any], hashes: Mapping[str, str]) -> str:
     """Return the report as Markdown (CommonMark with tables)."""
-    return environment().get_template("report.md.j2").render(**view_of(facts), hashes=hashes)
+    return (
+        environment()
+        .get_template("report.md.j2")
+        .render(**view_of(facts), hashes=hashes, signed=None)
+    )
 
 
 def escape_markdown(text: object) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from credit_plugin.compensation import wording
 from credit_plugin.compensation.policy_words import declared_words
@@ -12,24 +12,30 @@ from credit_plugin.compensation.ranking import kind_of
 from credit_plugin.compensation.rendering import data_uri, environment, style_of_page
 from credit_plugin.jsonable import canonical
 
+if TYPE_CHECKING:
+    from credit_plugin.compensation.review.signatures import Signed
+
 _AIR = 0.05  # of the width, left and right of the outermost ends
 
 
-def render_statement_html(proved: Mapping[str, Any], thumbnail: bytes | None = None) -> str:
+def render_statement_html(
+    proved: Mapping[str, Any], thumbnail: bytes | None = None, signed: "Signed | None" = None
+) -> str:
     """Return a statement as one HTML page that needs nothing else.
 
     Args:
         proved: A line of ``statements.jsonl``.
         thumbnail: PNG of one of the payee's images.
+        signed: What the report's review says by now, if anybody has acted in it.
     """
     picture = None if thumbnail is None else data_uri(thumbnail)
     template = environment().get_template("statement.html.j2")
-    return template.render(**_view(proved), **style_of_page(), thumbnail=picture)
+    return template.render(**_view(proved), **style_of_page(), thumbnail=picture, signed=signed)
 
 
-def render_statement_markdown(proved: Mapping[str, Any]) -> str:
+def render_statement_markdown(proved: Mapping[str, Any], signed: "Signed | None" = None) -> str:
     """Return a statement as Markdown (CommonMark with tables)."""
-    return environment().get_template("statement.md.j2").render(**_view(proved))
+    return environment().get_template("statement.md.j2").render(**_view(proved), signed=signed)
 
 
 def statement_file(record: Mapping[str, Any]) -> str:

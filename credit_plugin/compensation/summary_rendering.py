@@ -3,29 +3,35 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from credit_plugin.compensation import policy_words, wording
 from credit_plugin.compensation.provenance import model_lines
 from credit_plugin.compensation.rendering import environment, style_of_page
 
+if TYPE_CHECKING:
+    from credit_plugin.compensation.review.signatures import Signed
+
 _GROUPS = 5
 
 
-def render_summary_html(facts: Mapping[str, Any], record: str) -> str:
+def render_summary_html(
+    facts: Mapping[str, Any], record: str, signed: "Signed | None" = None
+) -> str:
     """Return the public summary as one HTML page that needs nothing else.
 
     Args:
         facts: From :func:`credit_plugin.compensation.facts.collect_facts`.
         record: sha256 of ``values.json``.
+        signed: What the report's review says by now, if anybody has acted in it.
     """
     template = environment().get_template("summary.html.j2")
-    return template.render(**_view(facts, record), **style_of_page())
+    return template.render(**_view(facts, record), **style_of_page(), signed=signed)
 
 
 def render_summary_markdown(facts: Mapping[str, Any], record: str) -> str:
     """Return the public summary as Markdown."""
-    return environment().get_template("summary.md.j2").render(**_view(facts, record))
+    return environment().get_template("summary.md.j2").render(**_view(facts, record), signed=None)
 
 
 def _view(facts: Mapping[str, Any], record: str) -> dict[str, Any]:

@@ -139,3 +139,17 @@ def test_a_server_without_our_pages_is_said_to_be_one(tmp_path):
     )
     assert found.exit_code == 2
     assert len(found.output.splitlines()) == 1
+
+
+def test_statements_of_a_released_report_say_so(credit, version, tmp_path):
+    credit("statement", source(version), "--owner", "Ada", "--out", str(tmp_path / "before"))
+    released(credit, version)
+    credit("statement", source(version), "--owner", "Ada", "--out", str(tmp_path / "after"))
+    for kind in ("html", "md"):
+        before, after = (
+            (tmp_path / folder / f"statement-0001-ada.{kind}").read_text("utf-8")
+            for folder in ("before", "after")
+        )
+        assert "not signed" in before
+        assert "It was approved and released for payment." in after
+        assert "not signed" not in after

@@ -216,3 +216,18 @@ def test_a_submission_supersedes_what_it_replaces(browser, site, version, easy_r
     assert f'<option value="{version}">version {version}</option>' in page.get_data(as_text=True)
     done(browser, newer, ("submit", "Pat", {"replaces": version}))
     assert state(browser, version)["state"] == "superseded"
+
+
+def test_every_rendering_shows_who_signed(browser, version):
+    def texts():
+        for path in ("/report", "/summary", "/statement"):
+            given = {"name": NAME, "version": version, "who": "Ada"}
+            yield browser.get(f"/credit{path}", query_string=given).get_data(as_text=True)
+
+    assert all("Signed by</dt><dd>nobody" in text for text in texts())
+    done(browser, version, SUBMIT, APPROVE)
+    for text in texts():
+        assert "It was approved, and is not released for payment yet." in text
+        assert "<bdi>Rob</bdi> (not verified)" in text
+        assert "I reviewed this report and approve it" in text
+        assert "no promise to pay" not in text

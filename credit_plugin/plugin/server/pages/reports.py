@@ -6,6 +6,7 @@ pages are made from the record by our own templates, with the policy that they c
 
 import json
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from flask import Response
 from credit_plugin.compensation.publication import sha256_of
 from credit_plugin.compensation.rendering import render_html, style_of_page
 from credit_plugin.compensation.report import COALITIONS, FACTS, RETRAININGS
+from credit_plugin.compensation.review.signatures import Signed, signed_of
 from credit_plugin.compensation.statement_rendering import render_statement_html
 from credit_plugin.compensation.statements import FILE as STATEMENTS
 from credit_plugin.compensation.statements import check_statement
@@ -34,13 +36,13 @@ def report() -> Response:
     """Return the reviewer's dossier."""
     docket = asked_docket(mirrors=False)
     pictures = catalogue().thumbnails(docket.version)
-    return _document(render_html(docket.facts, _hashes(docket), pictures))
+    return _document(render_html(docket.facts, _hashes(docket), pictures, _signed(docket)))
 
 
 def summary() -> Response:
     """Return the public summary."""
     docket = asked_docket(mirrors=False)
-    return _document(render_summary_html(docket.facts, _hashes(docket)[FACTS]))
+    return _document(render_summary_html(docket.facts, _hashes(docket)[FACTS], _signed(docket)))
 
 
 def statement() -> Response:
@@ -52,7 +54,11 @@ def statement() -> Response:
     if wrong or proved["statement"]["row"] != row:
         raise InputError(f"statement {place + 1}: {wrong or 'it is not of this record'}")
     picture = catalogue().thumbnails(docket.version).get(row["contributor"])
-    return _document(render_statement_html(proved, picture))
+    return _document(render_statement_html(proved, picture, _signed(docket)))
+
+
+def _signed(docket: Docket) -> Signed | None:
+    return signed_of(docket.review, datetime.now(UTC))
 
 
 def _document(text: str) -> Response:
