@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from credit_plugin.compensation.review.actions import ACTIONS, apply
+from credit_plugin.compensation.review.actions import ACTIONS, LONGEST_TEXT, apply
 from credit_plugin.compensation.review.case import case_of
 from credit_plugin.compensation.review.checking import check_ledger
 from credit_plugin.compensation.review.drafting import draft_entry
@@ -38,6 +38,7 @@ _PATIENCE = 200
 DOCKET_SCHEMA = 1
 """Version of what :func:`describe_docket` returns; a command and a server may be of two ages."""
 
+_ROOM = LONGEST_TEXT - 100
 _OPEN = (State.SEALED, State.IN_REVIEW, State.CHANGES_REQUESTED, State.APPROVED)
 Signer = Callable[[Entry], Entry]
 
@@ -206,7 +207,7 @@ def admit(store: "ReviewStore", name: str, version: str, entry: Entry) -> Docket
         RefusedError: If the review does not allow it.
     """
     docket = open_docket(store, name, version, mirrors=False)
-    request = Request(entry.action, entry.actor, entry.comment, entry.details)
+    request = Request(entry.action, entry.actor, entry.comment, entry.details, entry.identity)
     details, _ = _details(store, docket, request)
     if dict(details) != dict(entry.details):
         raise ConflictError("the entry states other files or payments than there are")
@@ -235,13 +236,15 @@ def _after(store: "ReviewStore", docket: Docket, request: Request) -> Docket:
     case = docket.review.case
     review = store.mirror(docket.version, lambda lines: check_ledger(case, lines)[0])
     if request.action == "submit" and request.details.get("replaces"):
-        number = review.case.subject.version
-        follow = Request(
-            "supersede", request.actor, f"Version {number} takes its place: {request.comment}",
-            {"by": number}, request.identity,
-        )  # fmt: skip
-        act(store, docket.version.name, request.details["replaces"], follow)
+        act(store, docket.version.name, request.details["replaces"], _following(docket, request))
     return replace(docket, review=review)
+
+
+def _following(docket: Docket, submission: Request) -> Request:
+    """Return what a submission does to the version that it replaces."""
+    number = docket.review.case.subject.version
+    comment = f"Version {number} takes its place: {submission.comment[:_ROOM]}"
+    return replace(submission, action="supersede", comment=comment, details={"by": number}, head="")
 
 
 def _details(
@@ -252,15 +255,29 @@ def _details(
     # what is refused anyhow is not computed first
     if computed is None or docket.review.state not in ACTIONS[request.action].sources:
         return request.details, ()
-    return computed(store, docket)
+    return computed(store, docket, request)
 
 
-def _checked(store: "ReviewStore", docket: Docket) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
+def _replacing(
+    store: "ReviewStore", docket: Docket, request: Request
+) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
+    """See that this person can supersede what their submission replaces, before it is written."""
+    replaced = request.details.get("replaces")
+    if replaced:
+        follow = _following(docket, request)
+        earlier, entry, _ = _drafted(store, docket.version.name, str(replaced), follow)
+        apply(earlier.review, entry)
+    return request.details, ()
+
+
+def _checked(
+    store: "ReviewStore", docket: Docket, request: Request
+) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
     return {"files": _verified_files(store, docket)}, ()
 
 
 def _exported(
-    store: "ReviewStore", docket: Docket
+    store: "ReviewStore", docket: Docket, request: Request
 ) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
     _verified_files(store, docket)
     payments = tuple(payments_due(docket.facts, docket.review))
@@ -278,6 +295,7 @@ def _exported(
 
 
 _COMPUTED: dict[str, Callable[..., tuple[Mapping[str, Any], tuple[Payment, ...]]]] = {
+    "submit": _replacing,
     "finalize": _checked,
     "export": _exported,
 }

@@ -38,7 +38,7 @@ def draft_report(tmp_path_factory, easy_report):
     return sealed_report(folder, EASY, worths=(1.0, 2.5, 2.5, 0.75, 0.1))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory, easy_report):
     """The server's app, a client of its stores, and the run that reports are registered by."""
     folder = tmp_path_factory.mktemp("site")
@@ -49,12 +49,17 @@ def site(tmp_path_factory, easy_report):
     from mlflow.server import handlers
 
     from credit_plugin.plugin.server.app import create_app
+    from credit_plugin.plugin.server.shared import catalogue
 
     handlers.initialize_backend_stores(uri, uri, str(folder / "artifacts"))
     app = create_app()
     client = mlflow.MlflowClient(uri)
     run_id = client.create_run("0", tags={"credit.role": "study"}).info.run_id
     yield SimpleNamespace(app=app, client=client, run_id=run_id, uri=uri)
+    # the server keeps its stores in globals, and makes them MLflow's own
+    handlers._tracking_store = handlers._model_registry_store = None
+    catalogue.cache_clear()
+    mlflow.set_registry_uri(None)
     mlflow.set_tracking_uri(before)
     os.environ.clear()
     os.environ.update(environment)

@@ -159,6 +159,14 @@ class TestAttacks:
         answer = browser.post(f"{API}/act", data=content, content_type="application/json")
         assert answer.status_code == 400
 
+    @pytest.mark.parametrize("origin", ["cross-site", "same-site"])
+    @pytest.mark.usefixtures("unchanged")
+    def test_other_sites(self, browser, version, origin):
+        told = {"name": NAME, "version": version, "action": "reject", "actor": "Rob",
+                "comment": "as agreed"}  # fmt: skip
+        headers = {"Sec-Fetch-Site": origin}
+        assert browser.post(f"{API}/act", data=told, headers=headers).status_code == 403
+
     @pytest.mark.usefixtures("unchanged")
     def test_reading_changes_nothing(self, browser, version):
         told = {"name": NAME, "version": version, "action": "reject", "actor": "Rob",
@@ -214,8 +222,23 @@ def test_a_submission_supersedes_what_it_replaces(browser, site, version, easy_r
     newer = publish(site.client, easy_report, "newer", site.run_id).version
     page = browser.get("/credit/review", query_string={"name": NAME, "version": newer})
     assert f'<option value="{version}">version {version}</option>' in page.get_data(as_text=True)
+    refused = act(browser, newer, "submit", "Pat", replaces="999999")
+    assert (refused.status_code, state(browser, newer)["state"]) == (400, "sealed")
     done(browser, newer, ("submit", "Pat", {"replaces": version}))
     assert state(browser, version)["state"] == "superseded"
+
+
+def test_who_reviewed_the_earlier_version_does_not_supersede_it(
+    browser, site, version, easy_report
+):
+    done(browser, version, SUBMIT, ("request_changes", "Rob", {}))
+    newer = publish(site.client, easy_report, "newest", site.run_id).version
+    refused = act(browser, newer, "submit", "Rob", replaces=version)
+    assert refused.status_code == 403
+    assert (state(browser, newer)["lines"], state(browser, version)["state"]) == (
+        [],
+        "changes requested",
+    )
 
 
 def test_every_rendering_shows_who_signed(browser, version):

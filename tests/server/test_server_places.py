@@ -129,6 +129,7 @@ def test_a_review_at_work(place, report, through):
     page = requests.get(f"{url}/credit/version", params={"name": NAME}, timeout=60)
     assert "Whose work makes" in page.text
     assert f'href="{PREFIX}/credit/static/pages.css"' in page.text
+    assert f">{version}</a>" in requests.get(f"{url}/credit", timeout=60).text
     assert requests.get(f"{url}/credit/static/pages.css", timeout=60).status_code == 200
     assert act(url, version, "submit", "Pat").status_code == 200
     approval = act(url, version, "approve", "Rob", checklist=list(CHECKLIST))

@@ -7,6 +7,7 @@ from typing import Any
 from credit_plugin.compensation.facts import SEALED
 from credit_plugin.compensation.review.entries import Subject
 from credit_plugin.config import CompensationSettings, ReviewSettings
+from credit_plugin.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,17 @@ def case_of(facts: Mapping[str, Any], name: str, version: str, record_sha256: st
         name: Registered model.
         version: Its version.
         record_sha256: Of the record's file.
+
+    Raises:
+        InputError: If the record is none.
     """
+    try:
+        return _case(facts, name, version, record_sha256)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise InputError(f"{name}/{version}: values.json is damaged") from None
+
+
+def _case(facts: Mapping[str, Any], name: str, version: str, record_sha256: str) -> Case:
     policy = CompensationSettings.model_validate(facts["settings"]["compensation"])
     commitment = facts["commitment"] or {}
     subject = Subject(

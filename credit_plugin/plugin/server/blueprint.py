@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from credit_plugin.errors import InputError
 from credit_plugin.plugin.server import endpoints
-from credit_plugin.plugin.server.headers import add_headers, refuse
+from credit_plugin.plugin.server.headers import add_headers, refuse, refuse_other_sites
 from credit_plugin.plugin.server.pages import (
     coalitions,
     compare,
@@ -72,6 +72,7 @@ def make_blueprints() -> list[Blueprint]:
     api = Blueprint(f"{NAME}-api", __name__, url_prefix=with_static_prefix(API))
     for (path, method), (view, _) in _ENDPOINTS.items():
         api.add_url_rule(path, f"{method}{path}", view, methods=[method])
+    api.before_request(refuse_other_sites)
     for blueprint in (pages, api):
         blueprint.after_request(add_headers)
         for error in (InputError, HTTPException):

@@ -5,7 +5,7 @@ of ours, no inline style, no frame around them and no form to anywhere else.
 """
 
 from flask import Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Forbidden, HTTPException
 
 from credit_plugin.compensation.review.states import RefusedError
 from credit_plugin.errors import InputError
@@ -27,6 +27,18 @@ def add_headers(response: Response) -> Response:
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def refuse_other_sites() -> None:
+    """Refuse what another site makes a browser send.
+
+    MLflow does the same below ``/ajax-api``, unless it was told to let every origin in.
+
+    Raises:
+        Forbidden: If the browser says that the request is not of this site.
+    """
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+        raise Forbidden("requests from other sites are refused")
 
 
 def refuse(error: Exception) -> Response:
