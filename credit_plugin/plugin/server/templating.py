@@ -14,6 +14,7 @@ from flask import Response
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from credit_plugin.compensation.rendering import environment as report_environment
+from credit_plugin.compensation.review.actions import GROUNDS
 from credit_plugin.plugin.server.access import current_user
 from credit_plugin.tracking._mlflow_compat import with_static_prefix
 from credit_plugin.tracking.views import PAGES
@@ -30,7 +31,7 @@ def environment() -> Environment:
     assert made.loader is not None
     pages = made.overlay(loader=ChoiceLoader([own, made.loader]))
     # macros see globals alone
-    pages.globals = {**made.globals, "here": here, "mlflow": mlflow_page}
+    pages.globals = {**made.globals, "here": here, "mlflow": mlflow_page, "grounds": GROUNDS}
     return pages
 
 

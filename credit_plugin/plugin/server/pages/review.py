@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Response
 
-from credit_plugin.compensation.review.actions import ACTIONS, CHECKLIST, GROUNDS, LONGEST_TEXT
+from credit_plugin.compensation.review.actions import ACTIONS, CHECKLIST, LONGEST_TEXT
 from credit_plugin.compensation.review.states import RefusedError, State, is_verified, key_of
 from credit_plugin.compensation.review.tranches import payments_due
 from credit_plugin.plugin.server.access import User, current_user, may_change
@@ -72,7 +72,6 @@ def _show(
         refusal=str(refusal) if refusal else "",
         asked=asked,
         checklist=CHECKLIST,
-        grounds=GROUNDS,
         longest=LONGEST_TEXT,
         payee=argument("who"),
         due=due,
