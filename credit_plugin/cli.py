@@ -435,6 +435,13 @@ def ui(tracking_uri: str | None, host: str, port: int, auth: bool, prefix: str) 
 
     command, environment = server_command(tracking_uri or None, host, port, auth, prefix)
     click.echo(f"http://{host}:{port}{prefix}/credit")
+    if auth:
+        from credit_plugin.compensation.review.signing import public_of
+        from credit_plugin.plugin.server.access import server_key
+
+        click.echo(
+            f"key of this server, for compensation.review.servers: {public_of(server_key())}"
+        )
     start(command, environment)
 
 

@@ -55,6 +55,7 @@ class Request:
         identity: What verified the name; empty if nothing did.
         head: Hash of the last line that they saw; empty if whatever stands now is meant.
         signer: Signs the entry; None without a key.
+        attester: Attests the identity, as a server; None if nothing verified the name.
     """
 
     action: str
@@ -64,6 +65,7 @@ class Request:
     identity: str = ""
     head: str = ""
     signer: Signer | None = None
+    attester: Signer | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def open_docket(
     """
     found = store.version(name, version)
     facts, sha256 = (record or store.record)(found)
-    case = case_of(facts, found.name, str(found.version), sha256)
+    case = case_of(facts, found.name, str(found.version), sha256, store.servers)
     lines = store.lines(found)
     review, faults = check_ledger(case, lines)
     if mirrors and not faults:
@@ -147,21 +149,7 @@ def act(store: "ReviewStore", name: str, version: str, request: Request) -> Acte
         InputError: If there is no such version, or it does not match its hashes.
     """
     for _ in range(_PATIENCE):
-        docket = open_docket(store, name, version, mirrors=False)
-        if docket.faults:
-            raise ConflictError(
-                f"the ledger does not check, so nothing is added: {docket.faults[0]}"
-            )
-        if request.head and request.head != docket.review.head:
-            raise ConflictError(
-                "somebody else has acted since this was looked at; look again, then decide anew"
-            )
-        details, payments = _details(store, docket, request)
-        drafted = draft_entry(
-            docket.review, request.action, request.actor, request.comment, details,
-            request.identity,
-        )  # fmt: skip
-        entry = request.signer(drafted) if request.signer else drafted
+        docket, entry, payments = _drafted(store, name, version, request)
         apply(docket.review, entry)
         try:
             store.append(docket.version, entry)
@@ -197,20 +185,34 @@ def _drafted(
     drafted = draft_entry(
         docket.review, request.action, request.actor, request.comment, details, request.identity
     )
-    return docket, request.signer(drafted) if request.signer else drafted, payments
+    for mark in (request.signer, request.attester):
+        drafted = mark(drafted) if mark else drafted
+    return docket, drafted, payments
 
 
-def admit(store: "ReviewStore", name: str, version: str, entry: Entry) -> Docket:
+def admit(
+    store: "ReviewStore", name: str, version: str, entry: Entry, attester: Signer | None = None
+) -> Docket:
     """Write an entry that somebody has drafted and signed elsewhere.
+
+    Args:
+        store: Where reviews are.
+        name: Registered model.
+        version: Number, ``latest`` or an alias.
+        entry: With its actor's signature, and with the identity that the server has verified.
+        attester: Attests that identity; None if nothing verified the name.
 
     Raises:
         RefusedError: If the review does not allow it.
     """
     docket = open_docket(store, name, version, mirrors=False)
-    request = Request(entry.action, entry.actor, entry.comment, entry.details, entry.identity)
+    request = Request(
+        entry.action, entry.actor, entry.comment, entry.details, entry.identity, attester=attester
+    )
     details, _ = _details(store, docket, request)
     if dict(details) != dict(entry.details):
         raise ConflictError("the entry states other files or payments than there are")
+    entry = attester(entry) if attester else entry
     apply(docket.review, entry)
     store.append(docket.version, entry)
     return _after(store, docket, request)

@@ -186,6 +186,8 @@ def _review(review: Mapping[str, Any]) -> list[tuple[str, str]]:
     words += " not who prepared the report"
     if review["keys"]:
         words += f"; signatures by key of {', '.join(review['keys'])}"
+    if review["servers"]:
+        words += "; names that a listed server has verified"
     if review["unverified"]:
         words += "; names that nothing verifies are enough"
     lines = [("Review", words)]

@@ -78,6 +78,11 @@ class ReviewSettings(Settings):
         description="Public Ed25519 keys by name (credit review key): whoever is listed signs "
         "with theirs, or not at all.",
     )
+    servers: tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...] = Field(
+        (),
+        description="Public keys of servers whose word on who signed in is taken (credit ui --auth "
+        "prints its own).",
+    )
     retention_years: int = Field(10, ge=0, description="How long report and ledger are kept.")
 
 

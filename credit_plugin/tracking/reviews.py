@@ -12,6 +12,7 @@ review stands. These are mirrors: everybody with write access can edit them, and
 """
 
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -39,6 +40,7 @@ from credit_plugin.tracking.flavors.files import CONTENT
 from credit_plugin.tracking.parent import PARENT_TAG
 from credit_plugin.tracking.store import STORE_ERRORS, complaint
 
+SERVER_KEYS = "CREDIT_SERVER_KEYS"
 FOLDER, FILE = "review", "ledger.jsonl"
 ROLE = "review"
 _SCHEME = "models:/"
@@ -59,11 +61,15 @@ def direct(uri: str) -> Location:
 def open_reviews() -> "ReviewStore":
     """Return the reviews of the store that MLflow uses.
 
+    The keys of trusted servers are in the environment variable ``CREDIT_SERVER_KEYS``, separated by
+    spaces or commas.
+
     Raises:
         InputError: If it cannot be used.
     """
     try:
-        return ReviewStore(MlflowClient())
+        known = os.environ.get(SERVER_KEYS, "").replace(",", " ").split()
+        return ReviewStore(MlflowClient(), servers=frozenset(known))
     except STORE_ERRORS as error:
         raise InputError(complaint(error)) from None
 
@@ -75,10 +81,17 @@ class ReviewStore:
         client: Talks to the tracking store and its registry.
         locate: Finds the repository of an artifact location; a server's own locations need more
             than :func:`direct`.
+        servers: Public keys of servers whose word on who signed in is taken, beside those that a
+            policy lists.
     """
 
-    def __init__(self, client: MlflowClient, locate: Callable[[str], Location] = direct) -> None:
-        self.client, self._locate = client, locate
+    def __init__(
+        self,
+        client: MlflowClient,
+        locate: Callable[[str], Location] = direct,
+        servers: frozenset[str] = frozenset(),
+    ) -> None:
+        self.client, self._locate, self.servers = client, locate, servers
 
     def version(self, name: str, version: str) -> ModelVersion:
         """Return a registered version of values.

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from credit_plugin.compensation.review.actions import CHECKLIST, apply
 from credit_plugin.compensation.review.case import Case
 from credit_plugin.compensation.review.drafting import draft_entry
 from credit_plugin.compensation.review.entries import Subject
+from credit_plugin.compensation.review.signing import attest, public_of
 from credit_plugin.compensation.review.states import Review, begin
 from credit_plugin.config import ReviewSettings
 
@@ -15,12 +18,13 @@ START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 SUBJECT = Subject("designers.values", "3", "a" * 64, "b" * 64, "c" * 64)
 ALL = {"checklist": list(CHECKLIST)}
 SERVER = "mlflow basic-auth"
+SERVER_KEY = Ed25519PrivateKey.from_private_bytes(b"the key of the server of tests!!")
 
 
 def case(sealed: bool = True, contest_days: int = 30, **rules: Any) -> Case:
-    return Case(
-        SUBJECT, sealed, frozenset({"Ada", "Bo", "Cy"}), contest_days, ReviewSettings(**rules)
-    )
+    names = frozenset({"Ada", "Bo", "Cy"})
+    servers = frozenset({public_of(SERVER_KEY)})
+    return Case(SUBJECT, sealed, names, contest_days, ReviewSettings(**rules), servers)
 
 
 def fresh(**settings: Any) -> Review:
@@ -38,7 +42,8 @@ def act(
 ) -> Review:
     """Return the review after somebody has acted, some days after the start."""
     now = START + timedelta(days=days)
-    return apply(review, draft_entry(review, action, actor, comment, details, identity, now))
+    entry = draft_entry(review, action, actor, comment, details, identity, now)
+    return apply(review, attest(entry, SERVER_KEY) if identity else entry)
 
 
 def submitted(**settings: Any) -> Review:

@@ -3,7 +3,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reviewers import ALL, SERVER, START, SUBJECT, act, approved, case, contest, final, fresh
+from reviewers import (
+    ALL,
+    SERVER,
+    SERVER_KEY,
+    START,
+    SUBJECT,
+    act,
+    approved,
+    case,
+    contest,
+    final,
+    fresh,
+)
 
 from credit_plugin.compensation.review.actions import apply
 from credit_plugin.compensation.review.checking import (
@@ -20,6 +32,8 @@ from credit_plugin.compensation.review.entries import (
     read_ledger,
 )
 from credit_plugin.compensation.review.signing import (
+    attest,
+    attestation_holds,
     make_key,
     public_of,
     read_key,
@@ -80,7 +94,7 @@ def test_a_ledger_of_another_report_is_refused(lines):
 def test_a_forged_approval_that_chains_is_found():
     """Who rewrites the chain still has to write entries that the rules admit."""
     review = act(fresh(), "submit", "Pat")
-    forged = draft_entry(review, "approve", "Pat", "fine", ALL, SERVER, START)
+    forged = draft_entry(review, "approve", "Pat", "fine", ALL, now=START)
     _, faults = check_ledger(case(), [review.entries[0].line, forged.line])
     assert faults == [
         "line 2 of the ledger would not be admitted: Pat has prepared this report (line 1); the "
@@ -130,7 +144,7 @@ class TestKeys:
         assert not signature_holds(replace(entry, comment="Done"))
         assert not signature_holds(replace(entry, at="2026-03-01T09:00:01+00:00"))
         assert not signature_holds(replace(entry, key="ab" * 32))
-        assert signature_holds(replace(entry, identity=SERVER))  # the server adds this
+        assert signature_holds(attest(replace(entry, identity=SERVER), SERVER_KEY))
 
     def test_the_file_is_its_owners_alone_and_never_overwritten(self, tmp_path: Path):
         make_key(tmp_path / "k.pem", "open sesame")
@@ -180,6 +194,52 @@ class TestKeys:
             with pytest.raises(InputError) as refusal:
                 read_key(tmp_path / name)
             assert "\n" not in str(refusal.value)
+
+
+class TestServers:
+    """Names that a server has verified, and names that somebody only says were."""
+
+    def forged(self, review, action, name, details, **marks):
+        return replace(draft_entry(review, action, name, "x", details, now=START), **marks)
+
+    @pytest.mark.parametrize(
+        "marks",
+        [
+            {"identity": SERVER},
+            {"identity": SERVER, "server": "ab" * 32, "attestation": "cd" * 64},
+            {"server": "ab" * 32, "attestation": "cd" * 64},
+            {"attestation": "cd" * 64},
+        ],
+    )
+    def test_an_identity_that_no_server_attests_is_refused(self, marks):
+        review = act(fresh(), "submit", "Pat")
+        with pytest.raises(ForbiddenError, match="no server attests"):
+            apply(review, self.forged(review, "approve", "Rob", ALL, **marks))
+
+    def test_an_attestation_is_of_one_entry(self):
+        review = act(fresh(), "submit", "Pat")
+        entry = attest(draft_entry(review, "reject", "Rob", "no", {}, SERVER, START), SERVER_KEY)
+        assert attestation_holds(entry)
+        for change in ({"actor": "Ria"}, {"comment": "yes"}, {"identity": "x"}, {"number": 3}):
+            assert not attestation_holds(replace(entry, **change))
+
+    def test_the_word_of_an_unknown_server_releases_nothing(self, tmp_path: Path):
+        public = make_key(tmp_path / "own.pem")
+        own = read_key(tmp_path / "own.pem")
+        review = begin(case(contest_days=0))
+        steps = (("submit", "Pat", {}), ("approve", "Rob", ALL), ("finalize", "Rob", {"files": 2}))
+        for action, name, details in steps[:2]:
+            entry = draft_entry(review, action, name, "as agreed", details, SERVER, START)
+            review = apply(review, attest(entry, own))
+        action, name, details = steps[2]
+        last = attest(draft_entry(review, action, name, "x", details, SERVER, START), own)
+        with pytest.raises(ForbiddenError, match=f"the server with key {public} says so"):
+            apply(review, last)
+        # whoever knows it admits the same ledger
+        known = replace(review.case, servers=frozenset({public}))
+        lines = [entry.line for entry in (*review.entries, last)]
+        assert check_ledger(known, lines)[1] == []
+        assert check_ledger(review.case, lines)[1] != []
 
 
 class TestMirrors:

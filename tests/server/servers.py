@@ -77,6 +77,7 @@ def auth_environment(folder: Path):
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
         "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "CREDIT_SERVER_KEY": str(folder / "server-key.pem"),
     }
 
 

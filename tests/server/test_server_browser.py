@@ -13,6 +13,8 @@ from servers import ADMIN, auth_environment, chromium, credit_ui, free_port, run
 from stores import copy_store
 from toy_reports import publish, sealed_report
 
+from credit_plugin.compensation.review.actions import CHECKLIST
+
 NAME = "toy.values"
 PEOPLE = ("pat", "rob", "dee", "mona", "ada")
 API = "/ajax-api/2.0/credit/review"
@@ -27,7 +29,7 @@ def password(name):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The address of a server with three versions and five people; ada may only read."""
+    """The address of a server with four versions and five people; ada may only read."""
     folder = tmp_path_factory.mktemp("server")
     uri, before = copy_store(folder), mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)
@@ -36,7 +38,7 @@ def server(tmp_path_factory):
     report = sealed_report(folder / "first" / "study", policy)
     other = sealed_report(folder / "second" / "study", policy, (3.0, 2.5, 2.5, 0.75, 0.1))
     run_id = client.create_run("0", tags={"credit.role": "study"}).info.run_id
-    for number, content in enumerate((report, other, report)):
+    for number, content in enumerate((report, other, report, report)):
         publish(client, content, f"v{number}", run_id)
     mlflow.set_tracking_uri(before)
     port = free_port()
@@ -301,6 +303,36 @@ class TestStrangers:
         forged = answer.json()["lines"][0].replace('"actor":"mona"', '"actor":"rob"')
         signed = {"name": NAME, "version": "2", "action": "submit", "line": forged}
         assert self.ask(server, "mona", path=f"{API}/admit", **signed).status_code == 403
+
+    def test_who_can_write_to_the_store_cannot_write_in_anybodys_name(self, server):
+        """An entry that chains and that the rules allow, written around the server's endpoints."""
+        told = {"name": NAME, "version": "4", "action": "submit", "comment": "x"}
+        assert self.ask(server, "pat", **told).status_code == 200
+        told = {**told, "action": "approve", "checklist": list(CHECKLIST)}
+        line = self.ask(server, "dee", path=f"{API}/draft", **told).json()["line"]
+        assert '"identity":"mlflow basic-auth"' in line  # as it would be, were it not for the key
+        mlflow_api = "/api/2.0/mlflow"
+        found = self.ask(
+            server, "admin", "get", f"{mlflow_api}/model-versions/get", name=NAME, version="4"
+        )
+        study = self.ask(
+            server,
+            "admin",
+            "get",
+            f"{mlflow_api}/runs/get",
+            run_id=found.json()["model_version"]["run_id"],
+        )
+        params = {p["key"]: p["value"] for p in study.json()["run"]["data"]["params"]}
+        forged = {"run_id": params["review/4"], "key": "entry/0002", "value": line}
+        path = f"{mlflow_api}/runs/log-parameter"
+        assert self.ask(server, "rob", path=path, **forged).status_code == 403
+        assert self.ask(server, "admin", path=path, **forged).status_code == 200
+        shown = self.ask(server, "rob", "get", API, name=NAME, version="4").json()
+        assert shown["state"] == "in review"
+        assert shown["faults"] == [
+            "line 2 of the ledger would not be admitted: identity: no server attests that this "
+            "name was verified"
+        ]
 
     def test_other_sites_cannot_act(self, server):
         before = self.lines(server)

@@ -23,7 +23,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from credit_plugin.compensation.review.entries import LONGEST_LINE, Entry
-from credit_plugin.compensation.review.signing import signature_holds
+from credit_plugin.compensation.review.signing import attestation_holds, signature_holds
 from credit_plugin.compensation.review.states import (
     ConflictError,
     Contest,
@@ -227,6 +227,11 @@ def _check_signature(review: Review, entry: Entry) -> None:
         )
     if bool(entry.key) != bool(entry.signature) or (entry.key and not signature_holds(entry)):
         raise ForbiddenError("signature: it is not of this entry by the key that it names")
+    attested = bool(entry.attestation)
+    if {bool(entry.identity), bool(entry.server)} != {attested} or (
+        attested and not attestation_holds(entry)
+    ):
+        raise ForbiddenError("identity: no server attests that this name was verified")
 
 
 def _check_person(review: Review, entry: Entry, action: Action) -> None:
@@ -341,11 +346,19 @@ def _check_verified(review: Review, entry: Entry) -> None:
     for one in (*signed, entry):
         if not is_verified(review, one):
             where = "this entry" if one is entry else f"line {one.number}"
-            raise ForbiddenError(
-                f"nothing verifies that {where} is by {one.actor}: sign in at a server with "
-                "app name credit-auth, sign with a key that the policy lists, or let the policy "
-                "say compensation.review.unverified"
-            )
+            raise ForbiddenError(f"nothing verifies that {where} is by {one.actor}: {_mend(one)}")
+
+
+def _mend(entry: Entry) -> str:
+    if entry.attestation:
+        return (
+            f"the server with key {entry.server} says so, and is not known here; if it is yours, "
+            "set CREDIT_SERVER_KEYS to that key, or list it in compensation.review.servers"
+        )
+    return (
+        "sign in at a server with app name credit-auth, sign with a key that the policy lists, or "
+        "let the policy say compensation.review.unverified"
+    )
 
 
 def _action(

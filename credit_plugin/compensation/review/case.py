@@ -20,6 +20,8 @@ class Case:
         payees: Names of everybody who is paid.
         contest_days: How long payouts can be contested after the approval.
         rules: What the policy says of reviews.
+        servers: Public keys of servers whose word on names is taken, those of the policy among
+            them.
     """
 
     subject: Subject
@@ -27,9 +29,16 @@ class Case:
     payees: frozenset[str]
     contest_days: int = 0
     rules: ReviewSettings = field(default_factory=ReviewSettings)
+    servers: frozenset[str] = frozenset()
 
 
-def case_of(facts: Mapping[str, Any], name: str, version: str, record_sha256: str) -> Case:
+def case_of(
+    facts: Mapping[str, Any],
+    name: str,
+    version: str,
+    record_sha256: str,
+    servers: frozenset[str] = frozenset(),
+) -> Case:
     """Return the case of a registered report.
 
     Args:
@@ -37,17 +46,24 @@ def case_of(facts: Mapping[str, Any], name: str, version: str, record_sha256: st
         name: Registered model.
         version: Its version.
         record_sha256: Of the record's file.
+        servers: Public keys of servers that are trusted beside those of the policy.
 
     Raises:
         InputError: If the record is none.
     """
     try:
-        return _case(facts, name, version, record_sha256)
+        return _case(facts, name, version, record_sha256, servers)
     except (LookupError, TypeError, ValueError, AttributeError):
         raise InputError(f"{name}/{version}: values.json is damaged") from None
 
 
-def _case(facts: Mapping[str, Any], name: str, version: str, record_sha256: str) -> Case:
+def _case(
+    facts: Mapping[str, Any],
+    name: str,
+    version: str,
+    record_sha256: str,
+    servers: frozenset[str],
+) -> Case:
     policy = CompensationSettings.model_validate(facts["settings"]["compensation"])
     commitment = facts["commitment"] or {}
     subject = Subject(
@@ -63,4 +79,5 @@ def _case(facts: Mapping[str, Any], name: str, version: str, record_sha256: str)
         frozenset(row["contributor"] for row in facts["rows"]),
         policy.contest_days,
         policy.review,
+        servers | set(policy.review.servers),
     )

@@ -4,8 +4,8 @@ A ledger is JSON lines, one entry each, in canonical JSON (sorted keys, no space
 number and the sha256 of the line before it, the first one that of its subject. So a line that is
 edited, dropped, moved or inserted is found, and which one it was. Whoever can rewrite all lines can
 still write another ledger that chains; against that stand the places where a ledger is kept
-(MLflow lets nobody change a parameter), and signatures with keys that only reviewers hold
-(:mod:`credit_plugin.compensation.review.signing`).
+(MLflow lets nobody change a parameter), and signatures: by reviewers with keys of theirs, and by
+the server that has seen their password (:mod:`credit_plugin.compensation.review.signing`).
 
 The subject of every line is named by hashes: of the report's record, its policy and the root of its
 statements. An approval of one report can therefore not be carried over to another.
@@ -30,7 +30,7 @@ SCHEMA_VERSION = 1
 LONGEST_LINE = 6000
 """Characters: what MLflow keeps of a parameter."""
 
-_UNSIGNED = frozenset({"signature", "identity"})
+_UNSIGNED = frozenset({"signature", "identity", "server", "attestation"})
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,11 @@ class Entry:
         scope: What it covers.
         comment: Why, in the actor's words.
         details: What this action needs beside that.
-        identity: What verified the name, for instance ``mlflow basic-auth``; empty if nothing did.
         key: Public Ed25519 key, hexadecimal; empty without a signature.
-        signature: Of everything but itself and the identity, hexadecimal.
+        signature: By the actor, of everything but itself and the last three, hexadecimal.
+        identity: What verified the name, for instance ``mlflow basic-auth``; empty if nothing did.
+        server: Public key of the server that says so, hexadecimal.
+        attestation: By that server, of everything but itself, hexadecimal.
         schema: Version of this layout.
     """
 
@@ -91,9 +93,11 @@ class Entry:
     scope: str
     comment: str
     details: Mapping[str, Any] = field(default_factory=dict)
-    identity: str = ""
     key: str = ""
     signature: str = ""
+    identity: str = ""
+    server: str = ""
+    attestation: str = ""
     schema: int = SCHEMA_VERSION
 
     @property
@@ -108,9 +112,13 @@ class Entry:
 
     @property
     def signed_bytes(self) -> bytes:
-        """What a signature is of."""
-        told = {name: value for name, value in asdict(self).items() if name not in _UNSIGNED}
-        return canonical(told)
+        """What the actor's signature is of."""
+        return canonical({k: v for k, v in asdict(self).items() if k not in _UNSIGNED})
+
+    @property
+    def attested_bytes(self) -> bytes:
+        """What the server's attestation is of."""
+        return canonical({k: v for k, v in asdict(self).items() if k != "attestation"})
 
     @property
     def time(self) -> datetime:

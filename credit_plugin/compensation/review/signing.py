@@ -1,12 +1,17 @@
-"""Ed25519 signatures of ledger entries, with keys that the reviewer holds.
+"""Ed25519 signatures of ledger entries: by who acts, and by the server that knows who that is.
 
-A server that verifies passwords vouches for a name; a signature proves it to somebody who does not
-trust that server. Keys are made by ``credit review key``, or by ``ssh-keygen`` or ``openssl``: a
-private key in PEM (PKCS #8 or OpenSSH), with or without a passphrase. The policy may list who signs
-with which key; then nothing is accepted of theirs without it.
+A server that verifies passwords *attests* a name with a key of its own. Without that, whoever may
+write to the tracking store could write an entry in anybody's name. Which servers are trusted the
+policy says (``compensation.review.servers``), or whoever verifies (``CREDIT_SERVER_KEYS``).
+
+A *signature* proves a name to somebody who trusts no server. Keys are made by ``credit review
+key``, or by ``ssh-keygen`` or ``openssl``: a private key in PEM (PKCS #8 or OpenSSH), with or
+without a passphrase. The policy may list who signs with which key; then nothing is accepted of
+theirs without it.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -83,11 +88,27 @@ def sign(entry: Entry, key: Ed25519PrivateKey) -> Entry:
     return named.with_signature(named.key, key.sign(named.signed_bytes).hex())
 
 
+def attest(entry: Entry, key: Ed25519PrivateKey) -> Entry:
+    """Return the entry with a server's word that the identity in it is true."""
+    named = replace(entry, server=public_of(key), attestation="")
+    return replace(named, attestation=key.sign(named.attested_bytes).hex())
+
+
 def signature_holds(entry: Entry) -> bool:
     """Return whether a signature is of this entry by the key that it names."""
+    return _holds(entry.key, entry.signature, entry.signed_bytes)
+
+
+def attestation_holds(entry: Entry) -> bool:
+    """Return whether an attestation is of this entry by the server that it names."""
+    return _holds(entry.server, entry.attestation, entry.attested_bytes)
+
+
+def _holds(key: str, signature: str, signed: bytes) -> bool:
     try:
-        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(entry.key))
-        public.verify(bytes.fromhex(entry.signature), entry.signed_bytes)
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(
+            bytes.fromhex(signature), signed
+        )
     except (ValueError, InvalidSignature):
         return False
     return True

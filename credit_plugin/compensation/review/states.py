@@ -21,7 +21,7 @@ from enum import StrEnum
 
 from credit_plugin.compensation.review.case import Case
 from credit_plugin.compensation.review.entries import Entry
-from credit_plugin.compensation.review.signing import signature_holds
+from credit_plugin.compensation.review.signing import attestation_holds, signature_holds
 from credit_plugin.errors import InputError
 
 
@@ -184,4 +184,7 @@ def key_of(review: Review, name: str) -> str:
 def is_verified(review: Review, entry: Entry) -> bool:
     """Return whether anything but their own word says who made an entry."""
     listed = key_of(review, entry.actor)
-    return bool(entry.identity) or (listed != "" and listed == entry.key and signature_holds(entry))
+    if listed != "" and listed == entry.key and signature_holds(entry):
+        return True
+    known = entry.server in review.case.servers
+    return bool(entry.identity) and known and attestation_holds(entry)

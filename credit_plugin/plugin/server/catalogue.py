@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from flask import current_app
 from mlflow.entities.model_registry import ModelVersion
 
 from credit_plugin.compensation.report import COALITIONS, read_thumbnails
+from credit_plugin.compensation.review.signing import public_of
 from credit_plugin.game.table import UtilityTable
+from credit_plugin.plugin.server.access import AUTH_SETTING, server_key
 from credit_plugin.reviewing import Docket, open_docket
 from credit_plugin.tracking._mlflow_compat import server_client, server_location
 from credit_plugin.tracking.flavors.files import CONTENT
@@ -79,7 +82,8 @@ class Catalogue:
     @cached_property
     def store(self) -> ReviewStore:
         """Where reviews are."""
-        return ReviewStore(server_client(), server_location)
+        own = {public_of(server_key())} if current_app.config.get(AUTH_SETTING) else set()
+        return ReviewStore(server_client(), server_location, frozenset(own))
 
     def models(self) -> list[str]:
         """Return the names of all registered models of values, sorted."""

@@ -59,5 +59,5 @@ def _prepare_auth(environment: dict[str, str]) -> None:
         import flask_wtf  # noqa: F401
     except ImportError:
         raise InputError("--auth needs Flask-WTF: pip install 'credit_plugin[auth]'") from None
-    # one key for all workers; it signs nothing that outlives the server
+    # one secret for all workers; it signs nothing that outlives the server
     environment.setdefault(_SECRET, secrets.token_hex(32))

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from credit_plugin.compensation.review.entries import Entry, parse_entry
 from credit_plugin.compensation.review.states import ForbiddenError, RefusedError
-from credit_plugin.plugin.server.access import current_user
+from credit_plugin.plugin.server.access import attester_for, current_user
 from credit_plugin.plugin.server.arguments import (
     argument,
     body,
@@ -83,7 +83,7 @@ def act() -> BaseResponse:
 def draft() -> Response:
     """Return the entry that an action would write, for its actor to sign; nothing is written."""
     name, version = version_argument()
-    entry = draft_for_review(catalogue().store, name, version, _request())
+    entry = draft_for_review(catalogue().store, name, version, replace(_request(), attester=None))
     return jsonify({"line": entry.line})
 
 
@@ -97,8 +97,9 @@ def admit() -> Response:
     if abs(entry.time - datetime.now(UTC)) > _FRESH:
         raise RefusedError("at: the entry was signed at another time; sign it now")
     _check_right(entry)
-    entry = replace(entry, identity=user.identity)
-    return jsonify(describe_docket(admit_to_review(catalogue().store, name, version, entry)))
+    entry = replace(entry, identity=user.identity, server="", attestation="")
+    admitted = admit_to_review(catalogue().store, name, version, entry, attester_for(user))
+    return jsonify(describe_docket(admitted))
 
 
 def _check_right(entry: Entry) -> None:
@@ -116,6 +117,7 @@ def _request() -> Request:
         details=_details(action),
         identity=user.identity,
         head=argument("head"),
+        attester=attester_for(user),
     )
 
 
