@@ -76,7 +76,7 @@ def _ends_cleanly(process):
     family = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     _, output = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, output
     assert "the same command goes on from there" in output
     assert "Traceback" not in output
     assert psutil.wait_procs(family, timeout=10)[1] == []
