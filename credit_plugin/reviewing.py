@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from credit_plugin.compensation.review.actions import ACTIONS, LONGEST_TEXT, apply
+from credit_plugin.compensation.review.actions import ACTIONS, LONGEST_TEXT, apply, check_window
 from credit_plugin.compensation.review.case import case_of
 from credit_plugin.compensation.review.checking import check_ledger
 from credit_plugin.compensation.review.drafting import draft_entry
@@ -275,6 +275,7 @@ def _replacing(
 def _checked(
     store: "ReviewStore", docket: Docket, request: Request
 ) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
+    check_window(docket.review, datetime.now(UTC))  # sooner than what takes long
     return {"files": _verified_files(store, docket)}, ()
 
 

@@ -17,7 +17,7 @@ of four-eyes approval in payments. The rules are those of this project's governa
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -310,12 +310,21 @@ def _decide(review: Review, entry: Entry, details: DecideDetails) -> dict[str, A
 
 
 def _finalize(review: Review, entry: Entry, details: FinalizeDetails) -> dict[str, Any]:
-    if review.contest_until is not None and entry.time < review.contest_until:
+    check_window(review, entry.time)
+    _check_verified(review, entry)
+    return {"state": State.FINAL}
+
+
+def check_window(review: Review, now: datetime) -> None:
+    """Refuse to release while payouts can be contested.
+
+    Raises:
+        ConflictError: With the time until when.
+    """
+    if review.contest_until is not None and now < review.contest_until:
         raise ConflictError(
             f"contests are possible until {review.contest_until.isoformat()}; finalize after that"
         )
-    _check_verified(review, entry)
-    return {"state": State.FINAL}
 
 
 def _export(review: Review, entry: Entry, details: ExportDetails) -> dict[str, Any]:
