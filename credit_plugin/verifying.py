@@ -132,10 +132,17 @@ def write_payees_statements(
 
 
 def _signed(source: str) -> Signed | None:
-    """Return what the review of a registered version says; a folder has none."""
+    """Return what the review of a registered version says; a folder has none.
+
+    Raises:
+        InputError: If the review does not check: a letter would say what may not be so.
+    """
     if Path(source).is_dir():
         return None
-    return signed_of(_docket(source).review, datetime.now(UTC))
+    docket = _docket(source)
+    if docket.faults:
+        raise InputError(f"{source}: its review does not check: {docket.faults[0]}")
+    return signed_of(docket.review, datetime.now(UTC))
 
 
 def _docket(source: str) -> Docket:

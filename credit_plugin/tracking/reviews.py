@@ -191,7 +191,7 @@ class ReviewStore:
         lines = self.lines(version)
         while True:
             review = standing(lines)
-            self._write_mirrors(version, review)
+            self._write_mirrors(version, review, lines)
             # somebody else's line may have come in between, and their mirror before ours
             newer = self.lines(version)
             if newer == lines:
@@ -217,11 +217,12 @@ class ReviewStore:
             path = self.fetch(version, Path(local), f"{FOLDER}/{FILE}")
             return path.read_text("utf-8").splitlines()
 
-    def _write_mirrors(self, version: ModelVersion, review: Review) -> None:
+    def _write_mirrors(self, version: ModelVersion, review: Review, lines: list[str]) -> None:
         repository, prefix = self._files(version)
         with tempfile.TemporaryDirectory(prefix="credit-ledger-") as folder:
             path = Path(folder) / FILE
-            path.write_text("".join(f"{entry.line}\n" for entry in review.entries), "utf-8")
+            # every line, one that does not check among them: a copy hides nothing
+            path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
             repository.log_artifact(str(path), str(PurePosixPath(prefix) / FOLDER))
         name, number = version.name, str(version.version)
         for tag, value in mirrored_tags(review).items():

@@ -153,3 +153,13 @@ def test_statements_of_a_released_report_say_so(credit, version, tmp_path):
         assert "not signed" in before
         assert "It was approved and released for payment." in after
         assert "not signed" not in after
+
+
+def test_no_statement_is_handed_out_while_the_review_does_not_check(
+    credit, client, version, tmp_path
+):
+    released(credit, version)
+    client.set_model_version_tag(NAME, version, "credit.review", "paid")
+    told = credit("statement", source(version), "--out", str(tmp_path / "letters"), code=2)
+    assert "its review does not check: tag credit.review says 'paid'" in told
+    assert not (tmp_path / "letters").exists()

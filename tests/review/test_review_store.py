@@ -12,7 +12,7 @@ from reviewers import ALL
 from stores import copy_store
 from toy_reports import publish
 
-from credit_plugin.compensation.review.checking import APPROVED_ALIAS
+from credit_plugin.compensation.review.checking import APPROVED_ALIAS, check_ledger
 from credit_plugin.compensation.review.signing import make_key, read_key, sign
 from credit_plugin.compensation.review.states import (
     ConflictError,
@@ -167,6 +167,19 @@ class TestMirrors:
         faults = open_docket(store, NAME, version).faults
         expected = {"edit": "line 2 of the ledger does not follow", "drop": "numbered 2"}[how]
         assert any(expected in fault for fault in faults)
+
+
+def test_a_copy_keeps_a_forged_line_and_those_before_it(store, client, version):
+    """Whoever writes past the rules must not make the next mirror forget what was signed."""
+    do(store, version, "submit", "Pat")
+    found = store.version(NAME, version)
+    run_id = client.get_run(found.run_id).data.params[f"review/{version}"]
+    client.log_param(run_id, "entry/0002", "{}")
+    case = open_docket(store, NAME, version).review.case
+    store.mirror(found, lambda lines: check_ledger(case, lines)[0])
+    kept = artifact(client, version, "review/ledger.jsonl").read_text("utf-8").splitlines()
+    assert kept == store.lines(found)
+    assert len(kept) == 2
 
 
 class TestTogether:

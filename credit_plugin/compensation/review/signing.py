@@ -11,6 +11,7 @@ theirs without it.
 """
 
 import os
+import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,12 +46,15 @@ def make_key(path: Path, passphrase: str = "") -> str:
     key = Ed25519PrivateKey.generate()
     secret = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secret)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(text)
+        os.link(draft, path)  # whole or not at all, and never over another one
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; choose another file") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(text)
+    finally:
+        draft.unlink(missing_ok=True)
     return public_of(key)
 
 

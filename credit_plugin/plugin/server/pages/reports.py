@@ -16,6 +16,7 @@ from credit_plugin.compensation.publication import sha256_of
 from credit_plugin.compensation.rendering import render_html, style_of_page
 from credit_plugin.compensation.report import COALITIONS, FACTS, RETRAININGS
 from credit_plugin.compensation.review.signatures import Signed, signed_of
+from credit_plugin.compensation.review.states import ConflictError
 from credit_plugin.compensation.statement_rendering import render_statement_html
 from credit_plugin.compensation.statements import FILE as STATEMENTS
 from credit_plugin.compensation.statements import check_statement
@@ -58,6 +59,9 @@ def statement() -> Response:
 
 
 def _signed(docket: Docket) -> Signed | None:
+    """Return what the review says, unless its ledger does not check."""
+    if docket.faults:
+        raise ConflictError(f"the review of this report does not check: {docket.faults[0]}")
     return signed_of(docket.review, datetime.now(UTC))
 
 
