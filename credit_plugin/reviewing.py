@@ -21,7 +21,6 @@ from credit_plugin.compensation.review.export import payments_csv
 from credit_plugin.compensation.review.states import (
     ConflictError,
     Review,
-    State,
     is_verified,
 )
 from credit_plugin.compensation.review.tranches import Payment, payments_due, payments_of
@@ -39,7 +38,6 @@ DOCKET_SCHEMA = 1
 """Version of what :func:`describe_docket` returns; a command and a server may be of two ages."""
 
 _ROOM = LONGEST_TEXT - 100
-_OPEN = (State.SEALED, State.IN_REVIEW, State.CHANGES_REQUESTED, State.APPROVED)
 Signer = Callable[[Entry], Entry]
 
 
@@ -230,7 +228,7 @@ def replaceable(store: "ReviewStore", docket: Docket) -> list[str]:
 
 def _is_open(store: "ReviewStore", version: "ModelVersion") -> bool:
     docket = open_docket(store, version.name, str(version.version), mirrors=False)
-    return docket.review.state in _OPEN
+    return docket.review.state in ACTIONS["supersede"].sources
 
 
 def _after(store: "ReviewStore", docket: Docket, request: Request) -> Docket:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from flask import Response
 
-from credit_plugin.compensation.review.actions import ACTIONS, CHECKLIST, LONGEST_TEXT
-from credit_plugin.compensation.review.states import RefusedError, State, is_verified, key_of
+from credit_plugin.compensation.review.actions import ACTIONS, CHECKLIST, LONGEST_TEXT, barring
+from credit_plugin.compensation.review.states import RefusedError, is_verified, key_of
 from credit_plugin.compensation.review.tranches import payments_due
 from credit_plugin.plugin.server.access import User, current_user, may_change
 from credit_plugin.plugin.server.arguments import argument
@@ -25,7 +25,6 @@ _TITLES = {
     "pay": "Record the payment",
     "supersede": "Supersede by another version",
 }
-_SUBMITTABLE = (State.SEALED, State.CHANGES_REQUESTED)
 
 
 @dataclass(frozen=True)
@@ -114,14 +113,13 @@ def _obstacle(docket: Docket, user: User, name: str) -> str:
     review, action = docket.review, ACTIONS[name]
     if key_of(review, user.name):
         return "the policy lists your key: sign with credit review on the command line"
-    lenient = action.lenient and review.case.rules.compensating_control.strip()
-    before = None if lenient else review.done_by(user.name, action.barred)
+    before = barring(review, action, user.name)
     if before is not None:
         return f"you signed line {before.number}, so the {action.role} is somebody else"
     return ""
 
 
 def _replaces(docket: Docket) -> list[str]:
-    if docket.review.state not in _SUBMITTABLE:
+    if docket.review.state not in ACTIONS["submit"].sources:
         return []
     return replaceable(catalogue().store, docket)
