@@ -159,7 +159,7 @@ def _declared(folder: Path) -> dict[str, Any]:
 def _readable(folder: Path) -> Iterator[None]:
     """Turn whatever libraries say of a damaged folder into one line, without their own bars."""
     try:
-        with _no_bars():
+        with quiet_libraries():
             yield
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -167,14 +167,18 @@ def _readable(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
-    """Keep the libraries' progress bars out of the study's own."""
+def quiet_libraries() -> Iterator[None]:
+    """Keep the libraries' progress bars and remarks out of the study's own."""
     loggers = [library.utils.logging for library in (diffusers, transformers)]
     shown = [logger for logger in loggers if logger.is_progress_bar_enabled()]
-    for logger in shown:
+    told = [logger.get_verbosity() for logger in loggers]
+    for logger in loggers:
         logger.disable_progress_bar()
+        logger.set_verbosity_error()
     try:
         yield
     finally:
         for logger in shown:
             logger.enable_progress_bar()
+        for logger, verbosity in zip(loggers, told, strict=True):
+            logger.set_verbosity(verbosity)

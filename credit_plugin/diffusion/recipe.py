@@ -22,6 +22,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from credit_plugin.config import DiffusionSettings, RecipeSettings, fingerprint
 from credit_plugin.contributors.sources import load_contributors
+from credit_plugin.diffusion.base_model import quiet_libraries
 from credit_plugin.diffusion.domain import domain_of
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.latents import LatentSpace
@@ -77,7 +78,8 @@ def make_pipeline(
     examples = latents.encode(np.asarray(dataset.images), condition, recipe.training.flip, encoding)
     seed = derive_seed(recipe.seed, "base model", "training")
     Trainer(_Denoising(recipe), model, recipe.training, seed).run(examples, training, checkpoint)
-    pipeline.save_pretrained(folder, safe_serialization=True)
+    with quiet_libraries():
+        pipeline.save_pretrained(folder, safe_serialization=True)
     checkpoint.unlink(missing_ok=True)
 
 
@@ -149,7 +151,8 @@ def denoiser_config(recipe: RecipeSettings, shape: tuple[int, int, int]) -> dict
 
 def recipe_scheduler(recipe: RecipeSettings) -> Any:
     """Return the scheduler that the pipeline is saved with."""
-    return DDIMScheduler.from_config(_process(recipe).scheduler.config)
+    # an offset means nothing with trailing steps, but pipelines warn of any other
+    return DDIMScheduler.from_config(_process(recipe).scheduler.config, steps_offset=1)
 
 
 def _process(recipe: RecipeSettings) -> VariancePreserving:

@@ -95,6 +95,11 @@ def test_a_base_is_a_pipeline_that_diffusers_loads(parts):
     assert names == {"base", "autoencoder", "latents.npy", "scale.json", "prompts.safetensors"}
 
 
+def test_nothing_but_the_study_writes_to_the_terminal(place, capfd):
+    prepare(place, "quiet")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_training_of_the_base_goes_on_where_it_was(place, parts):
     def stop(done, total):
         if done == len(PAINTINGS) + 27:
