@@ -30,7 +30,7 @@ from credit_plugin.config.models import (
     SamplingSettings,
     TrainingSettings,
 )
-from credit_plugin.config.operation import ExecutionSettings
+from credit_plugin.config.operation import ExecutionSettings, RaySettings, StackSettings
 from credit_plugin.config.policy import (
     CompensationSettings,
     GateSettings,
@@ -57,12 +57,14 @@ __all__ = [
     "NoiseSettings",
     "PropertySettings",
     "PruningSettings",
+    "RaySettings",
     "RecipeSettings",
     "ReviewSettings",
     "RuleSettings",
     "SamplingSettings",
     "SearchRange",
     "Settings",
+    "StackSettings",
     "Study",
     "TrainingSettings",
     "TuningSettings",

@@ -1,14 +1,59 @@
 """The section that changes no result: where the work runs."""
 
+from typing import Any, Literal
+
 from pydantic import Field
 
 from credit_plugin.config.fields import Count, NonNegative, Positive, Settings
 
 
+class RaySettings(Settings):
+    """Of engine ray: where its cluster is, and what one worker takes of it."""
+
+    address: str = Field(
+        "",
+        description="Of a running cluster: auto, or host:port. local: one that is started for the "
+        "study. Empty: that of RAY_ADDRESS or of this machine, if there is one, or local.",
+    )
+    cpus: NonNegative = Field(
+        0.0, description="CPUs of each worker; 0 is as many as it has threads."
+    )
+    gpus: float | None = Field(
+        None,
+        ge=0,
+        description="GPUs of each worker, for instance 0.25; null is one where the cluster has "
+        "any, and none where it has not.",
+    )
+    memory_gb: NonNegative = Field(0.0, description="Memory kept for each worker; 0: not counted.")
+    files: Literal["auto", "sent"] = Field(
+        "auto",
+        description="How workers get at the study's files: auto reads them where they are if the "
+        "folder is shared, and has them sent if it is not; sent has them sent always.",
+    )
+    runtime_env: dict[str, Any] = Field(
+        {}, description="Ray's own runtime_env, for clusters that lack this package."
+    )
+
+
+class StackSettings(Settings):
+    """Of engine stacked: coalitions that are trained at once on one device."""
+
+    size: int = Field(
+        0, ge=0, description="Coalitions at once; 0 is as many as the free memory holds."
+    )
+    over: Literal["processes", "ray"] = Field(
+        "processes", description="Engine whose workers train stacks."
+    )
+
+
 class ExecutionSettings(Settings):
     """Where the work runs; changes no result, but the price can stop a study (rule money)."""
 
-    engine: str = Field("processes", description="Registered engine: processes.")
+    engine: str = Field(
+        "processes",
+        description="Registered engine: processes; ray, on a cluster; stacked, several coalitions "
+        "at once on each GPU.",
+    )
     workers: int = Field(
         0,
         ge=0,
@@ -28,3 +73,5 @@ class ExecutionSettings(Settings):
         description="Price of an hour of one worker, in compensation.currency; 0 is unknown. A "
         "machine for 24 an hour with 8 workers costs 3.",
     )
+    ray: RaySettings = RaySettings()
+    stack: StackSettings = StackSettings()

@@ -98,7 +98,9 @@ class DenoisingTask(ABC):
     def decode(self, examples: Tensor) -> np.ndarray:
         """Turn samples [n, ...] into uint8 images [n, H, W, C]."""
 
-    def guided(self, model: nn.Module, condition: Tensor | None, guidance: float) -> Predict:
+    def guided(
+        self, model: Callable[..., Any], condition: Tensor | None, guidance: float
+    ) -> Predict:
         """Return :meth:`caller` with guidance; the base knows none."""
         return self.caller(model, condition)
 
@@ -109,9 +111,18 @@ class DenoisingTask(ABC):
 
     def loss(self, model: nn.Module, batch: Examples, generator: torch.Generator) -> Tensor:
         """Return the mean squared error of the prediction at drawn levels."""
+        return self.loss_at(model, batch, *self.draw(batch, generator))
+
+    def draw(self, batch: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return noise like ``clean``, and the level of each example."""
         device = batch.clean.device
         noise = torch.randn(batch.clean.shape, generator=generator, device=device)
-        levels = self.process.draw_levels(len(batch), generator, device)
+        return noise, self.process.draw_levels(len(batch), generator, device)
+
+    def loss_at(
+        self, model: Callable[..., Any], batch: Examples, noise: Tensor, levels: Tensor
+    ) -> Tensor:
+        """Return the mean squared error of the prediction."""
         return functional.mse_loss(*self.predict(model, batch, noise, levels))
 
     def predict(

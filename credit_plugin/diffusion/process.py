@@ -156,7 +156,11 @@ class Step(NamedTuple):
 
 
 def denoise(
-    process: ForwardProcess, predict: Predict, noise: Tensor, sampling: SamplingSettings
+    process: ForwardProcess,
+    predict: Predict,
+    noise: Tensor,
+    sampling: SamplingSettings,
+    stacked: bool = False,
 ) -> Iterator[Step]:
     """Yield the steps from initial noise [n, ...] to samples.
 
@@ -165,11 +169,15 @@ def denoise(
         predict: The network.
         noise: Standard normal noise on the network's device.
         sampling: Scheduler and steps.
+        stacked: Whether noise is that of several networks, [networks, n, ...]; what a sampler
+            draws is then the same for each of them, as if they were sampled one at a time.
     """
     scheduler = process.sampler(sampling)
     process.set_steps(scheduler, sampling.steps, noise.device)
-    generator = torch.Generator(noise.device).manual_seed(0)
-    extra = {"generator": generator} if _is_stochastic(scheduler) else {}
+    count = len(noise) if stacked else 1
+    generators = [torch.Generator(noise.device).manual_seed(0) for _ in range(count)]
+    drawn_by: Any = generators if stacked else generators[0]
+    extra = {"generator": drawn_by} if _is_stochastic(scheduler) else {}
     sample = noise * getattr(scheduler, "init_noise_sigma", 1.0)
     for time in scheduler.timesteps:
         state = _scaled(scheduler, sample, time)

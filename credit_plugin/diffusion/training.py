@@ -98,7 +98,7 @@ class Trainer:
 
     def run(
         self,
-        examples: Examples,
+        examples: Any,
         report: Report | None = None,
         checkpoint: Path | None = None,
         checkpoint_seconds: float = 20.0,
@@ -107,7 +107,8 @@ class Trainer:
         """Train to the last step and leave the weights to evaluate in the model.
 
         Args:
-            examples: Training examples, one or more.
+            examples: Training examples, one or more (``Examples``; a trainer of several networks
+                has a kind of its own).
             report: Called with (steps done, steps in all).
             checkpoint: File to resume from if it exists, and to save to from time to time.
             checkpoint_seconds: Time between two saves.
@@ -143,12 +144,10 @@ class Trainer:
         self.model.eval()
         return self.result
 
-    def _advance(self, examples: Examples) -> Tensor:
-        batch = self._draw_batch(examples)
-        with _mixed_precision(self.device):
-            loss = self.task.loss(self.model, batch, self.generator)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.gradient_clip)
+    def _advance(self, examples: Any) -> Tensor:
+        loss = self._loss(examples)
+        loss.sum().backward()
+        self._clip()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.schedule.step()
@@ -157,10 +156,19 @@ class Trainer:
         self.step += 1
         return loss.detach()
 
-    def _draw_batch(self, examples: Examples) -> Examples:
+    def _loss(self, examples: Any) -> Tensor:
+        batch = self._draw_batch(examples)
+        with mixed_precision(self.device):
+            return self.task.loss(self.model, batch, self.generator)
+
+    def _clip(self) -> None:
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.gradient_clip)
+
+    def _draw_batch(self, examples: Any) -> Examples:
         size = (self.settings.batch_size,)
         generator, device = self.generator, self.device
-        batch = examples[torch.randint(len(examples), size, generator=generator, device=device)]
+        drawn = torch.randint(len(examples), size, generator=generator, device=device)
+        batch: Examples = examples[drawn]
         if not self.settings.flip:
             return batch
         mirrored = torch.rand(size, generator=generator, device=device) < 0.5
@@ -270,7 +278,8 @@ def _as_optimizer_state(key: str, value: Tensor, device: torch.device) -> Tensor
     return value.to(device).clone()
 
 
-def _mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Return a context in which networks compute in bfloat16, where the device is good at it."""
     if device.type == "cuda" and torch.cuda.is_bf16_supported():
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return contextlib.nullcontext()

@@ -3,13 +3,16 @@
 An engine knows nothing of diffusion or games. It is given a picklable *factory*, which every
 worker calls once to load what its jobs share, and *jobs*, plain data with a key. It retries what
 fails, gives up after a number of attempts, and yields outcomes in the order in which they finish.
-A new engine is one new module in this folder.
+A factory may offer more: jobs that can be done together (:class:`JoiningFactory`), or files that
+can be brought to machines which do not have them (:class:`PortableFactory`). A new engine is one
+new module in this folder.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from credit_plugin.config import ExecutionSettings
 from credit_plugin.registry import Registry
@@ -19,6 +22,49 @@ Runner = Callable[[Mapping[str, Any], Callable[[int, int], None]], Any]
 
 RunnerFactory = Callable[[str], Runner]
 """(device) -> runner; picklable, called once in every worker."""
+
+
+@runtime_checkable
+class JoiningFactory(Protocol):
+    """A factory some of whose jobs can be done together, for less than they cost one by one."""
+
+    def __call__(self, device: str) -> Runner:
+        """Return a runner, as every factory does."""
+
+    def joinable(self, payload: Mapping[str, Any]) -> bool:
+        """Return whether a job can be done together with others."""
+
+    def joined(self, payloads: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Return one job that does several.
+
+        Its result is a list with, for each of them, a mapping with ``result`` or ``error``.
+        """
+
+    def capacity(self) -> Mapping[str, Any]:
+        """Return the job that finds out how many can be done together.
+
+        Its result is a mapping with ``size`` and, if that is 1, ``reason``.
+        """
+
+
+@runtime_checkable
+class PortableFactory(Protocol):
+    """A factory whose runners read and write files under one folder, which may be moved.
+
+    Attributes:
+        root: The folder.
+    """
+
+    root: Path
+
+    def __call__(self, device: str) -> Runner:
+        """Return a runner, as every factory does."""
+
+    def inputs(self) -> Sequence[Path]:
+        """Return what runners read: files and folders under the root that exist."""
+
+    def moved(self, root: Path) -> "RunnerFactory":
+        """Return the factory for a copy of the folder somewhere else."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +119,13 @@ class Engine(Protocol):
 
     def warm_up(self) -> None:
         """Start what takes time before the first job is known."""
+
+    def workers(self, threads: int | None = None) -> int:
+        """Return how many jobs run at once.
+
+        Args:
+            threads: CPU threads of each worker; from the settings by default.
+        """
 
     def run(
         self,

@@ -18,42 +18,27 @@ import multiprocessing
 import os
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from types import TracebackType
 
 from credit_plugin.config import ExecutionSettings
-from credit_plugin.errors import StudyFailedError
+from credit_plugin.execution.dispatch import NEVER, Dispatcher, Seat
 from credit_plugin.execution.engine import Job, Outcome, RunnerFactory, register_engine
 from credit_plugin.execution.worker_process import work
 
 PRELOADED = ("credit_plugin.game.utilities.worker", "threadpoolctl")
 """What the server of workers imports once; a process has one server, which no engine can change."""
 
-STARTS_BEFORE_GIVING_UP = 3
 
-
-@dataclass
-class _Worker:
-    number: int
+@dataclass(kw_only=True)
+class _Worker(Seat):
     device: str
     process: BaseProcess
     pipe: Connection
-    heard: float
-    job: Job | None = None
-    started: float = 0.0
-    gone: bool = False
-
-
-@dataclass
-class _Queue:
-    waiting: deque[Job]
-    attempts: dict[str, int] = field(default_factory=dict)
-    failed_starts: int = 0
 
 
 @register_engine("processes")
@@ -93,6 +78,10 @@ class ProcessEngine:
 
             forkserver.ensure_running()
 
+    def workers(self, threads: int | None = None) -> int:
+        """Return how many jobs run at once: as the settings say, or one for each device."""
+        return self.settings.workers or len(_devices())
+
     def run(
         self,
         factory: RunnerFactory,
@@ -102,25 +91,24 @@ class ProcessEngine:
         threads: int | None = None,
     ) -> Iterator[Outcome]:
         """Yield one outcome for each job, in order of completion (see ``Engine.run``)."""
-        queue = _Queue(deque(jobs))
+        dispatcher = Dispatcher(jobs, self.settings.attempts)
         devices = _devices()
-        count = min(workers or self.settings.workers or len(devices), len(jobs))
+        count = min(workers or self.workers(), len(jobs))
         threads = threads or self.settings.threads
         try:
             for number in range(count):
                 self._start(number, devices[number % len(devices)], factory, threads)
-            left = len(jobs)
-            while left:
+            while dispatcher.left:
                 for worker in self._ready():
-                    outcome = self._serve(worker, queue, on_progress)
+                    outcome = self._serve(worker, dispatcher, on_progress)
                     if outcome is not None:
-                        left -= 1
                         yield outcome
                     if worker.gone:
                         self._workers.remove(worker)
                         worker.pipe.close()
-                        if left:
+                        if dispatcher.left:
                             self._start(worker.number, worker.device, factory, threads)
+                self._wake_idle(dispatcher)
         finally:
             self._stop_all()
 
@@ -131,7 +119,9 @@ class ProcessEngine:
         )
         process.start()
         theirs.close()
-        self._workers.append(_Worker(number, device, process, ours, time.monotonic()))
+        self._workers.append(
+            _Worker(number, time.monotonic(), device=device, process=process, pipe=ours)
+        )
 
     def _ready(self) -> list[_Worker]:
         """Wait until some worker has something to say, died, or ran out of patience."""
@@ -139,17 +129,16 @@ class ProcessEngine:
         deadline = min(worker.heard for worker in self._workers) + patience
         watched = [w.pipe for w in self._workers] + [w.process.sentinel for w in self._workers]
         happened = wait(watched, timeout=max(0.0, min(deadline - time.monotonic(), 1.0)))
-        now = time.monotonic()
         return [
             w
             for w in list(self._workers)
-            if w.pipe in happened or w.process.sentinel in happened or now - w.heard > patience
+            if w.pipe in happened or w.process.sentinel in happened or w.silent(patience)
         ]
 
     def _serve(
         self,
         worker: _Worker,
-        queue: _Queue,
+        dispatcher: Dispatcher,
         on_progress: Callable[[Job, int, int], None] | None,
     ) -> Outcome | None:
         """Take one message of a worker, or note its death or silence."""
@@ -158,7 +147,7 @@ class ProcessEngine:
         except (EOFError, OSError):
             message = ("silent",)
         if message == ("silent",):
-            return self._bury(worker, queue)
+            return self._bury(worker, dispatcher)
         worker.heard = time.monotonic()
         kind, *content = message
         if kind == "progress":
@@ -166,69 +155,47 @@ class ProcessEngine:
                 on_progress(worker.job, *content)
             return None
         if kind == "broken":
-            worker.heard = float("inf")  # its end, which follows, is no further failure
-            self._refuse_start(queue, content[0])
+            worker.heard = NEVER  # its end, which follows, is no further failure
+            dispatcher.refuse_start(content[0])
             return None
-        queue.failed_starts = 0
+        dispatcher.note_start()
         outcome = None
         if kind in ("done", "error"):
             result, error = (content[0], None) if kind == "done" else (None, content[0])
-            outcome = self._conclude(worker, queue, result, error)
-        self._hand_out(worker, queue)
+            outcome = dispatcher.conclude(worker, result, error)
+        self._hand_out(worker, dispatcher)
         return outcome
 
-    def _hand_out(self, worker: _Worker, queue: _Queue) -> None:
-        if queue.waiting:
-            worker.job, worker.started = queue.waiting.popleft(), time.time()
+    def _hand_out(self, worker: _Worker, dispatcher: Dispatcher) -> None:
+        job = dispatcher.hand_out(worker)
+        if job is not None:
             try:
-                worker.pipe.send(worker.job.payload)
+                worker.pipe.send(job.payload)
             except OSError:  # it died between two jobs; its sentinel will say so
-                queue.waiting.appendleft(worker.job)
-                worker.job = None
-        worker.heard = time.monotonic() if worker.job is not None else float("inf")
+                dispatcher.take_back(worker)
 
-    def _bury(self, worker: _Worker, queue: _Queue) -> Outcome | None:
+    def _bury(self, worker: _Worker, dispatcher: Dispatcher) -> Outcome | None:
         """Make sure that a silent or dead worker is gone, and see to its job."""
         alive = worker.process.is_alive()
-        if alive and time.monotonic() - worker.heard <= self.settings.patience_seconds:
+        if alive and not worker.silent(self.settings.patience_seconds):
             return None
         worker.process.kill()
         worker.process.join()
         worker.gone = True
         if worker.job is None:
-            if worker.heard != float("inf"):
-                self._refuse_start(queue, "it died while it was starting")
+            if worker.heard != NEVER:
+                dispatcher.refuse_start("it died while it was starting")
             return None
         if alive:
             reason = f"no sign of life for {self.settings.patience_seconds:.0f} seconds"
         else:
             reason = f"its process ended with code {worker.process.exitcode}"
-        return self._conclude(worker, queue, None, f"worker lost: {reason}")
+        return dispatcher.conclude(worker, None, f"worker lost: {reason}")
 
-    def _conclude(
-        self, worker: _Worker, queue: _Queue, result: object, error: str | None
-    ) -> Outcome | None:
-        """Return the outcome of a worker's job, or put the job back to be tried again."""
-        job, worker.job = worker.job, None
-        if job is None:
-            return None
-        attempts = queue.attempts[job.key] = queue.attempts.get(job.key, 0) + 1
-        if error is not None and attempts < self.settings.attempts:
-            queue.waiting.appendleft(job)
-            self._wake_idle(queue, worker)
-            return None
-        return Outcome(job, result, error, attempts, worker.number, worker.started, time.time())
-
-    def _wake_idle(self, queue: _Queue, other: _Worker) -> None:
+    def _wake_idle(self, dispatcher: Dispatcher) -> None:
         for worker in self._workers:
-            idle = worker is not other and worker.job is None and worker.heard == float("inf")
-            if idle and queue.waiting:
-                self._hand_out(worker, queue)
-
-    def _refuse_start(self, queue: _Queue, reason: str) -> None:
-        queue.failed_starts += 1
-        if queue.failed_starts >= STARTS_BEFORE_GIVING_UP:
-            raise StudyFailedError(f"workers cannot start: {reason}")
+            if worker.idle and dispatcher.waiting:
+                self._hand_out(worker, dispatcher)
 
     def _stop_all(self) -> None:
         for worker in self._workers:

@@ -31,11 +31,11 @@ def work(pipe: Connection, factory: RunnerFactory, device: str, threads: int) ->
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's business
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _end_with_parent()
-    _limit_threads(threads)
+    limit_threads(threads)
     try:
         runner = factory(device)
     except Exception as error:  # noqa: BLE001 - whatever it is, the coordinator must hear of it
-        pipe.send(("broken", _describe(error)))
+        pipe.send(("broken", describe(error)))
         return
     pipe.send(("ready",))
     while True:
@@ -46,21 +46,24 @@ def work(pipe: Connection, factory: RunnerFactory, device: str, threads: int) ->
         if payload is None:
             return
         try:
-            message = ("done", runner(payload, _reporter(pipe)))
+            message = ("done", runner(payload, reporter(pipe.send, REPORT_SECONDS)))
         except Exception as error:  # noqa: BLE001 - the coordinator decides whether to try again
-            message = ("error", _describe(error))
+            message = ("error", describe(error))
         pipe.send(message)
 
 
-def _reporter(pipe: Connection) -> Callable[[int, int], None]:
+def reporter(
+    send: Callable[[tuple[str, int, int]], None], every: float
+) -> Callable[[int, int], None]:
+    """Return a function that sends progress, at most once in so many seconds."""
     last = 0.0
 
     def report(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= REPORT_SECONDS:
+        if now - last >= every:
             last = now
-            pipe.send(("progress", done, total))
+            send(("progress", done, total))
 
     return report
 
@@ -78,7 +81,8 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _limit_threads(threads: int) -> None:
+def limit_threads(threads: int) -> None:
+    """Let numerical libraries use so many CPU threads, when called from this thread."""
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(threads)
     if "torch" in sys.modules:
@@ -87,7 +91,8 @@ def _limit_threads(threads: int) -> None:
         sys.modules["threadpoolctl"].threadpool_limits(threads)
 
 
-def _describe(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
+    """Return one line that says what was raised, and where."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     text = " ".join(str(error).split()) or "no message"
     return f"{type(error).__name__}: {text} ({frame.name}, line {frame.lineno})"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from credit_plugin.config import DiffusionSettings, SamplingSettings
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
+from credit_plugin.diffusion.process import ForwardProcess, Predict
 from credit_plugin.diffusion.pruning import History
 from credit_plugin.registry import Registry
 
@@ -32,6 +33,10 @@ class DiffusionTask(Protocol):
     @property
     def total_levels(self) -> int:
         """Number of noise levels."""
+
+    @property
+    def process(self) -> ForwardProcess:
+        """How noise is added, and taken away again."""
 
     @property
     def untrained_is(self) -> str:
@@ -128,7 +133,22 @@ class DiffusionTask(Protocol):
         """Return ``clean`` [N, ...] of the same images, mirrored left to right."""
 
     def loss(self, model: nn.Module, batch: Examples, generator: torch.Generator) -> Tensor:
-        """Return the scalar training loss of a batch."""
+        """Return the scalar training loss of a batch: :meth:`loss_at` what is drawn."""
+
+    def draw(self, batch: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return noise like ``clean``, and a noise level for each example, int64 or float [n]."""
+
+    def loss_at(
+        self, model: Callable[..., Any], batch: Examples, noise: Tensor, levels: Tensor
+    ) -> Tensor:
+        """Return the scalar training loss of a batch at this noise and these levels.
+
+        Args:
+            model: The network, or a function that calls it with other weights.
+            batch: Training examples [n, ...].
+            noise: Standard normal noise like ``batch.clean``.
+            levels: Noise level of each example.
+        """
 
     def predict(
         self, model: Callable[..., Any], batch: Examples, noise: Tensor, levels: Tensor
@@ -147,6 +167,20 @@ class DiffusionTask(Protocol):
 
     def check_sampling(self, sampling: SamplingSettings) -> None:
         """Raise InputError if these settings cannot draw samples."""
+
+    def guided(
+        self, model: Callable[..., Any], condition: Tensor | None, guidance: float
+    ) -> Predict:
+        """Return a function from noisy examples and their time to the network's prediction.
+
+        Args:
+            model: The network, or a function that calls it with other weights.
+            condition: int64 [n], what each example is to be of.
+            guidance: Scale of classifier-free guidance; 1 is none.
+        """
+
+    def decode(self, examples: Tensor) -> np.ndarray:
+        """Turn samples [n, ...] into uint8 images [n, H, W, C]."""
 
     def sample(
         self,

@@ -217,7 +217,9 @@ class TextToImageLoraTask(LatentSpaceTask):
         model.keep(dict(history))
         return model
 
-    def guided(self, model: nn.Module, condition: Tensor | None, guidance: float) -> Predict:
+    def guided(
+        self, model: Callable[..., Any], condition: Tensor | None, guidance: float
+    ) -> Predict:
         """Return a function that calls the denoiser with classifier-free guidance."""
         told = self.caller(model, condition)
         if guidance == 1:

@@ -27,6 +27,9 @@ from credit_plugin.seeding import derive_seed
 
 Report = Callable[[int, int], None]
 
+SAMPLING_SHARE = 3
+"""In progress, sampling counts as a third of the training steps."""
+
 
 class Utility(ABC):
     """How v(S) is obtained.
@@ -126,12 +129,10 @@ class TrainedUtility(Utility):
         Raises:
             FloatingPointError: If the loss or a property is not finite.
         """
-        study = bench.study
         bits, repeat = payload["coalition"], payload["repeat"]
-        scope = f"repeat {repeat}" if self.common_randomness else f"{bits}/{repeat}"
-        seed = derive_seed(study.seed, scope, "training")
-        settings = self.training(study)
-        sampling_share = max(1, settings.steps // 3)
+        scope, seed = self.scope_of(payload), self.seed_of(bench, payload)
+        settings = self.training(bench.study)
+        sampling_share = max(1, settings.steps // SAMPLING_SHARE)
         total = settings.steps + sampling_share
         clock = Stopwatch()
         losses, reused = {}, 0.0
@@ -157,6 +158,15 @@ class TrainedUtility(Utility):
         clock.lap("sampling")
         return self.judge(bench, payload, images, losses, clock)
 
+    def scope_of(self, payload: Mapping[str, Any]) -> str:
+        """Return what the random numbers of a training are for."""
+        bits, repeat = payload["coalition"], payload["repeat"]
+        return f"repeat {repeat}" if self.common_randomness else f"{bits}/{repeat}"
+
+    def seed_of(self, bench: Workbench, payload: Mapping[str, Any]) -> int:
+        """Return the seed of a training."""
+        return derive_seed(bench.study.seed, self.scope_of(payload), "training")
+
     def flops(self, bench: Workbench) -> dict[str, float]:
         """Count one step, and all of sampling and measuring."""
         study, settings = bench.study, self.training(bench.study)
@@ -175,10 +185,14 @@ class TrainedUtility(Utility):
 
 
 class Stopwatch:
-    """Wall seconds of consecutive pieces of work."""
+    """Wall seconds of consecutive pieces of work.
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+    Args:
+        seconds: Of work that is done already, by name.
+    """
+
+    def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
+        self.seconds = dict(seconds or {})
         self._last = time.monotonic()
 
     def lap(self, name: str, reused: float = 0.0) -> None:

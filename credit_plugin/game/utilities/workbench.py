@@ -1,10 +1,11 @@
 """What a worker loads once and uses for every job: data, models, references, noise."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor, nn
 
@@ -15,6 +16,7 @@ from credit_plugin.diffusion.beginnings import Beginnings, BeginningStore
 from credit_plugin.diffusion.domain import ImageDomain, domain_of, draw_conditions
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.sampling import sample_images
+from credit_plugin.diffusion.stacked import Stack, StackedExamples, sample_stack
 from credit_plugin.diffusion.storage import LoadedModel, load_model_folder
 from credit_plugin.diffusion.tasks import DiffusionTask, create_task
 from credit_plugin.folders import StudyFolders
@@ -101,6 +103,11 @@ class Workbench:
         """Return the training examples of a coalition (bool [n])."""
         return self.all_examples[self.dataset.indices(coalition)]
 
+    def stacked_examples(self, coalitions: Sequence[np.ndarray]) -> StackedExamples:
+        """Return the training examples of several coalitions (bool [n]), held once."""
+        rows = [torch.as_tensor(self.dataset.indices(coalition)) for coalition in coalitions]
+        return StackedExamples(self.all_examples, rows)
+
     def shares(self, coalition: np.ndarray | None = None) -> tuple[int, ...]:
         """Return how many images of each condition a coalition has, by default everybody's.
 
@@ -136,6 +143,22 @@ class Workbench:
             report,
             self.drawn_conditions(repeat, coalition),
         )
+
+    def sample_stack(
+        self, stack: Stack, repeats: Sequence[int], coalitions: Sequence[np.ndarray], at_once: int
+    ) -> list[np.ndarray]:
+        """Return the samples of each network of a stack, as :meth:`sample` would.
+
+        Args:
+            stack: The networks.
+            repeats: Of each evaluation.
+            coalitions: Of each evaluation, bool [n].
+            at_once: Networks that are sampled at once, at most.
+        """
+        noise = [self.noise(repeat) for repeat in repeats]
+        drawn = [self.drawn_conditions(*asked) for asked in zip(repeats, coalitions, strict=True)]
+        conditions = [found for found in drawn if found is not None] or None
+        return sample_stack(self.task, stack, noise, self.study.sampling, conditions, at_once)
 
     def drawn_conditions(
         self, repeat: int = 0, coalition: np.ndarray | None = None

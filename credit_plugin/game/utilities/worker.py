@@ -6,8 +6,8 @@ engine that forks its workers from a warmed process imports it there once.
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from credit_plugin.diffusion.beginnings import Beginnings, BeginningStore
 from credit_plugin.diffusion.storage import LoadedModel, save_model_folder
 from credit_plugin.diffusion.training import Trainer
 from credit_plugin.folders import StudyFolders
-from credit_plugin.game.utilities import Report, Stopwatch, get_utility
+from credit_plugin.game.utilities import Report, Stopwatch, TrainedUtility, get_utility
+from credit_plugin.game.utilities.together import evaluate_together, find_capacity
 from credit_plugin.game.utilities.workbench import Workbench
 from credit_plugin.properties.suite import prepare_suite
 from credit_plugin.seeding import derive_seed
@@ -35,6 +36,37 @@ class WorkerFactory:
     study: Study
     folders: StudyFolders
     beginnings: BeginningStore | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder of all studies."""
+        return self.folders.root
+
+    def inputs(self) -> list[Path]:
+        """Return what jobs read: data, frozen parts, references, models, a checkpoint."""
+        folders = self.folders
+        models = (folders.full, folders.pruned)
+        checkpoints = [model.with_suffix(".checkpoint") for model in models]
+        read = (folders.data, folders.parts, folders.reference, *models, *checkpoints)
+        return [path for path in read if path.exists()]
+
+    def moved(self, root: Path) -> "WorkerFactory":
+        """Return the factory for a copy of the inputs; beginnings stay where they are."""
+        return WorkerFactory(self.study, replace(self.folders, root=root))
+
+    def joinable(self, payload: Mapping[str, Any]) -> bool:
+        """Return whether a job can be done together with others: a coalition that trains."""
+        utility = get_utility(self.study.game.utility)
+        trains = isinstance(utility, TrainedUtility) and "1" in payload.get("coalition", "")
+        return payload["job"] == "evaluate" and trains and self.beginnings is None
+
+    def joined(self, payloads: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Return one job that does several."""
+        return {"job": "together", "members": list(payloads)}
+
+    def capacity(self) -> Mapping[str, Any]:
+        """Return the job that finds out how many can be done together."""
+        return {"job": "capacity"}
 
     def __call__(self, device: str) -> Callable[[Mapping[str, Any], Report], Any]:
         """Return a runner with a workbench of its own on ``device``."""
@@ -136,16 +168,32 @@ def _evaluate(bench: Workbench, payload: Mapping[str, Any], report: Report) -> d
     return get_utility(bench.study.game.utility).evaluate(bench, payload, report)
 
 
+def _together(bench: Workbench, payload: Mapping[str, Any], report: Report) -> list[dict[str, Any]]:
+    return evaluate_together(_trained_utility(bench), bench, payload["members"], report)
+
+
+def _capacity(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    return find_capacity(_trained_utility(bench), bench)
+
+
+def _trained_utility(bench: Workbench) -> TrainedUtility:
+    utility = get_utility(bench.study.game.utility)
+    assert isinstance(utility, TrainedUtility)  # others are not joinable
+    return utility
+
+
 def _flops(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     return get_utility(bench.study.game.utility).flops(bench)
 
 
-JOBS: dict[str, Callable[[Workbench, Mapping[str, Any], Report], dict[str, Any]]] = {
+JOBS: dict[str, Callable[[Workbench, Mapping[str, Any], Report], Any]] = {
     "parts": _parts,
     "reference": _reference,
     "train": _train,
     "prune": _prune,
     "measure": _measure,
     "evaluate": _evaluate,
+    "together": _together,
+    "capacity": _capacity,
     "flops": _flops,
 }

@@ -1,0 +1,79 @@
+"""Files that travel between machines: a study's inputs to a worker, and what it wrote back.
+
+A parcel is an uncompressed tar archive, its entries sorted and without times or owners, so that the
+same files make the same bytes. Entries are relative paths; unpacking refuses every other
+(``tarfile``'s filter ``data``), and what arrives is complete before it has its name.
+"""
+
+import hashlib
+import io
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def pack(root: Path, paths: Iterable[Path]) -> bytes:
+    """Return a parcel of files and folders under a root."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(paths):
+            archive.add(path, str(path.relative_to(root)), filter=_anonymous)
+    return buffer.getvalue()
+
+
+def unpack(parcel: bytes, root: Path) -> None:
+    """Put what a parcel holds under a root; folders and files that it brings replace others.
+
+    Raises:
+        tarfile.TarError: If it is no parcel, or an entry would leave the root.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    arrived = Path(tempfile.mkdtemp(prefix=".parcel-", dir=root))
+    try:
+        with tarfile.open(fileobj=io.BytesIO(parcel), mode="r:") as archive:
+            archive.extractall(arrived, filter="data")
+        _move_in(arrived, root)
+    finally:
+        shutil.rmtree(arrived, ignore_errors=True)
+
+
+def keep_once(parcel: bytes, cache: Path) -> Path:
+    """Return a folder with a parcel's content, which all workers of a machine share."""
+    folder = cache / hashlib.sha256(parcel).hexdigest()[:32]
+    if not folder.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        arrived = Path(tempfile.mkdtemp(prefix=".parcel-", dir=cache))
+        unpack(parcel, arrived)
+        try:
+            arrived.rename(folder)
+        except OSError:  # another worker was faster
+            shutil.rmtree(arrived)
+    return folder
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Make a folder whose files are links to another's, and whose new files are its own."""
+    shutil.copytree(source, target, copy_function=os.symlink, dirs_exist_ok=True)
+
+
+def own_files(root: Path) -> list[Path]:
+    """Return the files under a root that are no links."""
+    return [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+
+
+def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = 0, 0, 0, "", ""
+    return entry
+
+
+def _move_in(source: Path, target: Path) -> None:
+    """Move files and folders in, a folder that is new as a whole."""
+    for path in sorted(source.iterdir()):
+        place = target / path.name
+        if path.is_dir() and place.is_dir():
+            _move_in(path, place)
+        else:
+            path.replace(place)

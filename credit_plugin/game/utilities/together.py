@@ -1,0 +1,115 @@
+"""Several coalitions evaluated at once, their networks stacked on one device.
+
+What :meth:`credit_plugin.game.utilities.TrainedUtility.evaluate` does for one coalition, with the
+same seeds, batches and noise (:mod:`credit_plugin.diffusion.stacked`). Whether a study's networks
+can be stacked at all is tried before anything is evaluated: some operations cannot be vectorised,
+and dropout draws from no generator of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from credit_plugin.diffusion.stacked import Room, Stack, StackedTrainer, room
+from credit_plugin.game.coalitions import from_bits
+from credit_plugin.game.utilities import SAMPLING_SHARE, Report, Stopwatch, TrainedUtility
+from credit_plugin.game.utilities.workbench import Workbench
+
+Payload = Mapping[str, Any]
+
+
+def find_capacity(utility: TrainedUtility, bench: Workbench) -> dict[str, Any]:
+    """Return how many coalitions fit at once, and why it is one if they cannot be stacked.
+
+    Returns:
+        ``size``, and ``reason``, which is empty if they can.
+    """
+    try:
+        _try_out(utility, bench)
+    except (RuntimeError, ValueError, NotImplementedError) as error:
+        return {"size": 1, "reason": str(error).strip().partition("\n")[0]}
+    return {"size": _room(utility, bench).trained, "reason": ""}
+
+
+def _try_out(utility: TrainedUtility, bench: Workbench) -> None:
+    """Make one step of two networks, and one step of sampling."""
+    everybody = "1" * bench.dataset.n_contributors
+    settings = utility.training(bench.study)
+    once = settings.model_copy(update={"steps": 1, "warmup_steps": 0, "batch_size": 2})
+    networks = [utility.start(bench, bench.study.seed) for _ in range(2)]
+    stack = Stack(networks)
+    trainer = StackedTrainer(bench.task, stack, once, [0, 1])
+    coalitions = [from_bits(everybody)] * 2
+    trainer.run(bench.stacked_examples(coalitions))
+    study = bench.study
+    quick = study.sampling.model_copy(update={"steps": 2})
+    tried = Workbench(study.model_copy(update={"sampling": quick}), bench.folders, bench.device)
+    tried.sample_stack(stack, [0, 0], coalitions, at_once=1)
+
+
+def _room(utility: TrainedUtility, bench: Workbench) -> Room:
+    settings, network = utility.training(bench.study), utility.start(bench, bench.study.seed)
+    examples = bench.all_examples[: settings.batch_size]
+    sharing = bench.study.execution.workers or 1
+    return room(bench.task, network, settings, bench.study.sampling, examples, sharing)
+
+
+def evaluate_together(
+    utility: TrainedUtility, bench: Workbench, payloads: Sequence[Payload], report: Report
+) -> list[dict[str, Any]]:
+    """Train, sample and measure several coalitions.
+
+    A stack that the device has no memory for is halved.
+
+    Args:
+        utility: How v(S) is obtained.
+        bench: Data, models and references.
+        payloads: ``coalition`` (not the empty one), ``repeat`` and ``key`` of each.
+        report: Called with (work done, work in all).
+
+    Returns:
+        For each ``result``, as ``evaluate`` returns it, or ``error``, why it has none.
+    """
+    try:
+        return _evaluate_stack(utility, bench, payloads, report)
+    except torch.OutOfMemoryError:
+        if len(payloads) == 1:
+            raise
+    torch.cuda.empty_cache()
+    half = len(payloads) // 2
+    parts = payloads[:half], payloads[half:]
+    return [found for some in parts for found in evaluate_together(utility, bench, some, report)]
+
+
+def _evaluate_stack(
+    utility: TrainedUtility, bench: Workbench, payloads: Sequence[Payload], report: Report
+) -> list[dict[str, Any]]:
+    settings = utility.training(bench.study)
+    coalitions = [from_bits(payload["coalition"]) for payload in payloads]
+    share = max(1, settings.steps // SAMPLING_SHARE)
+    total, clock = settings.steps + share, Stopwatch()
+    seeds = [utility.seed_of(bench, payload) for payload in payloads]
+    stack = Stack([utility.start(bench, seed) for seed in seeds])
+    trainer = StackedTrainer(bench.task, stack, settings, seeds)
+    trainer.run(bench.stacked_examples(coalitions), lambda done, _: report(done, total))
+    clock.lap("training")
+    repeats = [payload["repeat"] for payload in payloads]
+    images = bench.sample_stack(stack, repeats, coalitions, _room(utility, bench).sampled)
+    clock.lap("sampling")
+    shared = {name: seconds / len(payloads) for name, seconds in clock.seconds.items()}
+    found: list[dict[str, Any]] = []
+    for k, payload in enumerate(payloads):
+        if k in trainer.errors:
+            found.append({"error": f"FloatingPointError: {trainer.errors[k]}"})
+            continue
+        losses = trainer.results[k].losses
+        ends = {"first": losses[0][1], "final": losses[-1][1]}
+        try:
+            result = utility.judge(bench, payload, images[k], ends, Stopwatch(shared))
+        except FloatingPointError as error:
+            found.append({"error": f"FloatingPointError: {error}"})
+        else:
+            found.append({"result": result})
+        report(settings.steps + share * (k + 1) // len(payloads), total)
+    return found

@@ -1,9 +1,0 @@
-"""Makes the runners of these tests importable, in workers too."""
-
-import os
-import sys
-from pathlib import Path
-
-FOLDER = str(Path(__file__).parent)
-sys.path.insert(0, FOLDER)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [FOLDER, os.environ.get("PYTHONPATH")]))

@@ -1,0 +1,53 @@
+"""The same micro study by other engines: the same table, and models that came back."""
+
+import json
+
+import numpy as np
+import pytest
+from micro import EVALUATIONS, copy_studies, ledger_lines, micro_study, run_in
+
+pytestmark = pytest.mark.slow
+
+
+def properties(workdir):
+    lines = ledger_lines(workdir)
+    return {(line["coalition"], line["repeat"]): line["properties"] for line in lines}
+
+
+def again(finished, home, place, *overrides):
+    """Evaluate the coalitions of the finished study once more, from its own models."""
+    copy_studies(home, place)
+    for ledger in place.glob("studies/micro/table-*/ledger.jsonl"):
+        ledger.unlink()
+    run_in(place, micro_study(*overrides), until="coalitions")
+    return properties(home / "studies"), properties(place / "studies")
+
+
+def test_stacked_coalitions_measure_what_single_ones_do(finished, home, tmp_path, caplog):
+    one, other = again(finished, home, tmp_path, "execution.engine=stacked")
+    assert "one at a time" not in caplog.text
+    assert one.keys() == other.keys()
+    assert len(one) == EVALUATIONS
+    # equal up to rounding, which moves some pixels by one of 255
+    for key, measured in one.items():
+        assert other[key] == pytest.approx(measured, rel=2e-3, abs=2e-3), key
+    lines = ledger_lines(tmp_path / "studies")
+    assert all(line["error"] is None and line["attempts"] == 1 for line in lines)
+    # the seconds of a stack are shared out: the table says what each coalition cost
+    trained = [line["costs"]["training"] for line in lines if "1" in line["coalition"]]
+    assert len(set(trained)) < len(trained)
+    assert min(trained) > 0
+
+
+def test_a_study_on_ray_whose_files_are_sent_is_the_same_study(finished, home, tmp_path):
+    asked = ["execution.engine=ray", "execution.ray={files: sent, address: local}"]
+    result = run_in(tmp_path, micro_study(*asked))
+    one, other = properties(home / "studies"), properties(tmp_path / "studies")
+    assert other.keys() == one.keys()
+    for key, measured in one.items():
+        assert other[key] == pytest.approx(measured, rel=1e-4), key
+    assert np.allclose(result.headline.values, finished.headline.values, rtol=1e-4)
+    made = {path.name.partition("-")[0] for path in (tmp_path / "studies" / "micro").iterdir()}
+    assert {"data", "reference", "full", "pruned", "table"} <= made
+    assert len(list(result.folders.previews.glob("*.png"))) == EVALUATIONS + 2
+    assert json.loads((result.folders.table / "full.json").read_text())["properties"]
