@@ -9,10 +9,14 @@ import hashlib
 import io
 import os
 import shutil
+import stat
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
+
+STALE_SECONDS = 2 * 86400.0
 
 
 def pack(root: Path, paths: Iterable[Path]) -> bytes:
@@ -41,10 +45,22 @@ def unpack(parcel: bytes, root: Path) -> None:
 
 
 def keep_once(parcel: bytes, cache: Path) -> Path:
-    """Return a folder with a parcel's content, which all workers of a machine share."""
+    """Return a folder with a parcel's content, which all workers of a machine share.
+
+    What nobody asked for in ``STALE_SECONDS`` is removed.
+
+    Args:
+        parcel: The files.
+        cache: Folder of this user's own; another's is not trusted, and a new one is used instead.
+    """
+    cache = _private(cache)
     folder = cache / hashlib.sha256(parcel).hexdigest()[:32]
-    if not folder.exists():
-        cache.mkdir(parents=True, exist_ok=True)
+    for left in cache.iterdir():
+        if left != folder and time.time() - left.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    if folder.exists():
+        os.utime(folder)
+    else:
         arrived = Path(tempfile.mkdtemp(prefix=".parcel-", dir=cache))
         unpack(parcel, arrived)
         try:
@@ -62,6 +78,16 @@ def link_tree(source: Path, target: Path) -> None:
 def own_files(root: Path) -> list[Path]:
     """Return the files under a root that are no links."""
     return [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+
+
+def _private(folder: Path) -> Path:
+    """Return a folder that nobody else can write to: what lies there is used unread."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    own = found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) & 0o022 == 0
+    if own and stat.S_ISDIR(found.st_mode):
+        return folder
+    return Path(tempfile.mkdtemp(prefix=f"{folder.name}-"))
 
 
 def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -27,7 +27,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -78,13 +78,20 @@ class _Worker(Seat):
         return self.stream is None and not self.gone
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Call:
     """What the workers of one call of the engine are told."""
 
     factory: RunnerFactory
     threads: int
     files: Files | None
+
+    def pack_files(self, put: Callable[[bytes], Any]) -> None:
+        """Put inputs where workers can get them, once one of them does not see the folder."""
+        assert isinstance(self.factory, PortableFactory)  # only these have files
+        if self.files is not None and self.files.parcel is None:
+            parcel = pack(self.factory.root, self.factory.inputs())
+            self.files = replace(self.files, parcel=put(parcel))
 
 
 @register_engine("ray")
@@ -210,7 +217,7 @@ class RayEngine:
 
     @contextlib.contextmanager
     def _shared_files(self, factory: RunnerFactory) -> Iterator[Files | None]:
-        """Put what workers read where they can get it, for as long as they may need it."""
+        """Leave a mark in the folder, by which workers know whether they see the same one."""
         if not isinstance(factory, PortableFactory):
             yield None
             return
@@ -218,10 +225,8 @@ class RayEngine:
         secret = secrets.token_hex(16)
         token = factory.root / f".{secret}.token"
         token.write_text(secret, "utf-8")
-        inputs = list(factory.inputs())
         try:
-            parcel = self._ray.put(pack(factory.root, inputs)) if inputs else None
-            yield Files(token, secret if self.settings.ray.files == "auto" else "", parcel)
+            yield Files(token, secret if self.settings.ray.files == "auto" else "")
         finally:
             token.unlink(missing_ok=True)
 
@@ -230,8 +235,11 @@ class RayEngine:
         while len(self._workers) < min(wanted, dispatcher.left):
             worker = self._pool.pop() if self._pool else self._started(call.threads)
             worker.heard = NEVER  # it may have to wait for its place
-            worker.stream = worker.actor.begin.remote(call.factory, call.threads, call.files)
+            self._begin(worker, call)
             self._workers.append(worker)
+
+    def _begin(self, worker: _Worker, call: _Call) -> None:
+        worker.stream = worker.actor.begin.remote(call.factory, call.threads, call.files)
 
     def _started(self, threads: int) -> _Worker:
         need = self._need_of(threads)
@@ -274,6 +282,9 @@ class RayEngine:
         kind, *content = message
         if kind == "here":
             (worker.node,) = content
+        elif kind == "lacks":
+            call.pack_files(self._ray.put)
+            self._begin(worker, call)
         elif kind == "progress":
             if on_progress is not None and worker.job is not None:
                 on_progress(worker.job, *content)

@@ -1,8 +1,9 @@
 """What runs on the machines of a Ray cluster: an actor that loads once and does one job at a time.
 
 Every answer is a stream of messages, so that the coordinator hears of progress, and of life, while
-a job runs: ``("here", node)`` once the actor runs at all, ``("ready",)``, ``("broken", reason)``,
-``("progress", done, total)``, ``("done", result, parcel)`` and ``("error", reason)``. A *parcel*
+a job runs: ``("here", node)`` once the actor runs at all, ``("lacks",)`` if it does not see the
+study's folder and was sent nothing, ``("ready",)``, ``("broken", reason)``, ``("progress", done,
+total)``, ``("done", result, parcel)`` and ``("error", reason)``. A *parcel*
 (:mod:`credit_plugin.execution.parcels`) holds the files that a job wrote where the study's folder
 is not shared; it is None otherwise.
 """
@@ -35,12 +36,12 @@ class Files:
     Attributes:
         token: A file in the folder; a worker that can read it shares the folder.
         secret: What the file says; empty if files are sent whether the folder is shared or not.
-        parcel: Reference to the inputs in Ray's object store; None if there are none.
+        parcel: Reference to the inputs in Ray's object store; None until a worker lacks them.
     """
 
     token: Path
     secret: str
-    parcel: Any
+    parcel: Any = None
 
     @property
     def shared(self) -> bool:
@@ -70,6 +71,9 @@ class RayWorker:
         yield ("here", _node())
         self._let_go()
         self._threads = threads
+        if files is not None and files.parcel is None and not files.shared:
+            yield ("lacks",)
+            return
         yield from _in_thread(lambda _: self._load(factory, files))
 
     def work(self, payload: Mapping[str, Any]) -> Iterator[Message]:
@@ -79,7 +83,7 @@ class RayWorker:
     def _load(self, factory: RunnerFactory, files: Files | None) -> Message:
         limit_threads(self._threads)
         try:
-            if files is not None and isinstance(factory, PortableFactory) and not files.shared:
+            if isinstance(factory, PortableFactory) and files is not None and not files.shared:
                 factory = factory.moved(self._unpacked(files))
             self._runner = factory(_device())
         except Exception as error:  # noqa: BLE001 - whatever it is, the coordinator must hear of it
@@ -99,9 +103,8 @@ class RayWorker:
         import ray
 
         self._root = Path(tempfile.mkdtemp(prefix="credit_plugin-"))
-        if files.parcel is not None:
-            cache = Path(tempfile.gettempdir()) / f"{CACHE}-{os.getuid()}"
-            link_tree(keep_once(ray.get(files.parcel), cache), self._root)
+        cache = Path(tempfile.gettempdir()) / f"{CACHE}-{os.getuid()}"
+        link_tree(keep_once(ray.get(files.parcel), cache), self._root)
         return self._root
 
     def _written(self) -> bytes | None:

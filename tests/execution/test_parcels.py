@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import os
+import shutil
 import tarfile
 
 import pytest
@@ -65,6 +67,26 @@ def test_a_damaged_parcel_leaves_nothing(study, tmp_path):
     with pytest.raises(tarfile.TarError):
         unpack(sent(study)[:700], tmp_path / "there")
     assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_a_folder_that_others_can_write_to_is_not_trusted(study, tmp_path):
+    open_to_all = tmp_path / "cache"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    planted = open_to_all / keep_once(sent(study), tmp_path / "own").name
+    planted.mkdir()
+    found = keep_once(sent(study), open_to_all)
+    assert open_to_all not in found.parents
+    assert (found / "study" / "data.npy").read_bytes() == b"d"
+    shutil.rmtree(found.parent)
+
+
+def test_what_nobody_asks_for_is_removed(study, tmp_path):
+    old = keep_once(sent(study), tmp_path / "cache")
+    (study / "study" / "data.npy").write_bytes(b"changed")
+    os.utime(old, (0, 0))
+    new = keep_once(sent(study), tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [new.name]
 
 
 def test_a_machine_keeps_a_parcel_once_and_workers_have_files_of_their_own(study, tmp_path):
