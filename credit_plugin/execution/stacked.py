@@ -123,6 +123,8 @@ def _in_groups(
 
     for outcome in run(groups, progress):
         some = members[outcome.job.key]
+        if outcome.error is not None:
+            logger.warning("%d coalitions are tried one at a time: %s", len(some), outcome.error)
         found = outcome.result or [{"error": outcome.error}] * len(some)
         for job, one in zip(some, found, strict=True):
             if "result" in one:

@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,7 @@ def test_nothing_leaves_the_folder(tmp_path, name):
         unpack(buffer.getvalue(), target)
     outside = {p.name for p in tmp_path.rglob("outside") if target not in p.parents}
     assert outside == set()
+    assert not Path("/outside").exists()
 
 
 def test_a_damaged_parcel_leaves_nothing(study, tmp_path):

@@ -22,6 +22,13 @@ from credit_plugin.testing.engine_suite import squares
 class TestProcesses(EngineSuite):
     engine = "processes"
 
+    def test_the_exit_code_of_a_lost_worker_is_named(self):
+        found = self.outcomes([Job("bad", {"do": "die"})])
+        assert found["bad"].error == "worker lost: its process ended with code -9"
+
+    def test_a_thousand_small_jobs_have_a_thousand_outcomes(self):
+        assert len(self.outcomes(squares(1000))) == 1000
+
 
 def test_no_process_stays_behind():
     seen = set()

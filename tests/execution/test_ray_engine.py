@@ -99,7 +99,8 @@ def cluster():
 
 
 def test_a_lost_machine_costs_its_running_jobs_and_nothing_else(cluster):
-    kept, lost = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
+    cluster.add_node(num_cpus=1)
+    lost = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     jobs = [Job(str(i), {"do": "sleep", "seconds": 1.0, "x": i}) for i in range(12)]
     found = {}
@@ -114,7 +115,6 @@ def test_a_lost_machine_costs_its_running_jobs_and_nothing_else(cluster):
     # one try each: the machine was to blame, not the jobs
     assert all(o.attempts == 1 for o in found.values())
     assert len({o.worker for o in found.values()}) == 2
-    assert kept.all_processes
 
 
 def test_a_machine_that_joins_gets_work(cluster):

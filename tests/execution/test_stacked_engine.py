@@ -56,6 +56,15 @@ def test_what_cannot_be_stacked_is_run_one_by_one_and_says_so(caplog):
     assert "coalitions are trained one at a time: no rule for dropout" in caplog.text
 
 
+def test_a_group_that_fails_as_a_whole_says_why_and_its_members_are_tried_alone(caplog):
+    jobs = [*squares(3), Job("bad", {"x": 3, "do": "die"})]
+    with create_engine(ExecutionSettings(engine="stacked", workers=1)) as engine:
+        found = {o.job.key: o for o in engine.run(JoiningTrialFactory(), jobs)}
+    assert [found[str(i)].result for i in range(3)] == [0, 1, 4]
+    assert "ended with code -9" in found["bad"].error
+    assert "4 coalitions are tried one at a time: worker lost" in caplog.text
+
+
 def test_a_member_that_fails_is_tried_alone_and_the_others_keep_their_results():
     jobs = [*squares(7), Job("bad", {"x": 3, "do": "raise"})]
     with create_engine(ExecutionSettings(engine="stacked", workers=1)) as engine:
