@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from credit_plugin.config.fields import Count, NonNegative, Positive, Settings
 
@@ -41,13 +41,23 @@ class StackSettings(Settings):
     size: int = Field(
         0, ge=0, description="Coalitions at once; 0 is as many as the free memory holds."
     )
-    over: Literal["processes", "ray"] = Field(
-        "processes", description="Engine whose workers train stacks."
+    over: str = Field(
+        "processes", description="Registered engine whose workers train stacks: processes, ray."
     )
+
+    @field_validator("over")
+    @classmethod
+    def _another_engine(cls, value: str) -> str:
+        if value == "stacked":
+            raise ValueError("stacks cannot be stacked; use processes or ray")
+        return value
 
 
 class ExecutionSettings(Settings):
-    """Where the work runs; changes no result, but the price can stop a study (rule money)."""
+    """Where the work runs; changes no result, but the price can stop a study (rule money).
+
+    Engine stacked rounds otherwise than the others, as another machine does.
+    """
 
     engine: str = Field(
         "processes",

@@ -47,19 +47,18 @@ def unpack(parcel: bytes, root: Path) -> None:
 def keep_once(parcel: bytes, cache: Path) -> Path:
     """Return a folder with a parcel's content, which all workers of a machine share.
 
-    What nobody asked for in ``STALE_SECONDS`` is removed.
+    What nobody used (:func:`mark_used`) in ``STALE_SECONDS`` is removed.
 
     Args:
         parcel: The files.
-        cache: Folder of this user's own; another's is not trusted, and a new one is used instead.
+        cache: Folder that nobody else can write to.
     """
-    cache = _private(cache)
     folder = cache / hashlib.sha256(parcel).hexdigest()[:32]
     for left in cache.iterdir():
         if left != folder and time.time() - left.stat().st_mtime > STALE_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
     if folder.exists():
-        os.utime(folder)
+        mark_used(folder)
     else:
         arrived = Path(tempfile.mkdtemp(prefix=".parcel-", dir=cache))
         unpack(parcel, arrived)
@@ -80,8 +79,19 @@ def own_files(root: Path) -> list[Path]:
     return [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
-def _private(folder: Path) -> Path:
-    """Return a folder that nobody else can write to: what lies there is used unread."""
+def mark_used(*folders: Path) -> None:
+    """Spare folders of a cache from being removed for ``STALE_SECONDS`` from now."""
+    for folder in folders:
+        os.utime(folder)
+
+
+def private_cache(name: str) -> Path:
+    """Return a folder for temporary files that nobody else can write to, made if need be.
+
+    One that is another user's, or open to others, is not trusted: what lies in a cache is used
+    unread. A new one is returned in its place.
+    """
+    folder = Path(tempfile.gettempdir()) / f"{name}-{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     own = found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) & 0o022 == 0

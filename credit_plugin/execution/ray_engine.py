@@ -110,7 +110,7 @@ class RayEngine:
         self._ray = _import_ray()
         self._connected = False
         self._count = -1
-        self._need: _Need | None = None
+        self._need = _Need(0, 0, 0)
         self._pool: list[_Worker] = []
         self._workers: list[_Worker] = []
 
@@ -179,7 +179,8 @@ class RayEngine:
                 while dispatcher.left:
                     if time.monotonic() - looked > LOOK_AGAIN_SECONDS:
                         looked = time.monotonic()
-                        self._fill(call, workers or self.workers(threads), dispatcher)
+                        wanted = workers or self.settings.workers or self._room(self._need)
+                        self._fill(call, wanted, dispatcher)
                     for worker in self._ready():
                         outcome = self._serve(worker, call, dispatcher, on_progress)
                         if outcome is not None:
@@ -233,7 +234,7 @@ class RayEngine:
     def _fill(self, call: _Call, wanted: int, dispatcher: Dispatcher) -> None:
         """Start workers, those of an earlier call first, until there are as many as are of use."""
         while len(self._workers) < min(wanted, dispatcher.left):
-            worker = self._pool.pop() if self._pool else self._started(call.threads)
+            worker = self._pool.pop() if self._pool else self._started(self._need)
             worker.heard = NEVER  # it may have to wait for its place
             self._begin(worker, call)
             self._workers.append(worker)
@@ -241,8 +242,7 @@ class RayEngine:
     def _begin(self, worker: _Worker, call: _Call) -> None:
         worker.stream = worker.actor.begin.remote(call.factory, call.threads, call.files)
 
-    def _started(self, threads: int) -> _Worker:
-        need = self._need_of(threads)
+    def _started(self, need: _Need) -> _Worker:
         kind = self._ray.remote(
             num_cpus=need.cpus, num_gpus=need.gpus, memory=need.memory or None, max_restarts=0
         )(RayWorker)

@@ -9,7 +9,6 @@ is not shared; it is None otherwise.
 """
 
 import gc
-import os
 import queue
 import shutil
 import tempfile
@@ -20,7 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from credit_plugin.execution.engine import PortableFactory, Runner, RunnerFactory
-from credit_plugin.execution.parcels import keep_once, link_tree, own_files, pack
+from credit_plugin.execution.parcels import (
+    keep_once,
+    link_tree,
+    mark_used,
+    own_files,
+    pack,
+    private_cache,
+)
 from credit_plugin.execution.worker_process import describe, limit_threads, reporter
 
 REPORT_SECONDS = 2.0
@@ -58,6 +64,7 @@ class RayWorker:
     def __init__(self) -> None:
         self._runner: Runner | None = None
         self._root: Path | None = None
+        self._used: list[Path] = []
         self._threads = 1
 
     def begin(self, factory: RunnerFactory, threads: int, files: Files | None) -> Iterator[Message]:
@@ -92,6 +99,7 @@ class RayWorker:
 
     def _do(self, payload: Mapping[str, Any], messages: "queue.SimpleQueue[Message]") -> Message:
         limit_threads(self._threads)
+        mark_used(*self._used)
         assert self._runner is not None  # begin comes first
         try:
             result = self._runner(payload, reporter(messages.put, REPORT_SECONDS))
@@ -102,9 +110,12 @@ class RayWorker:
     def _unpacked(self, files: Files) -> Path:
         import ray
 
-        self._root = Path(tempfile.mkdtemp(prefix="credit_plugin-"))
-        cache = Path(tempfile.gettempdir()) / f"{CACHE}-{os.getuid()}"
-        link_tree(keep_once(ray.get(files.parcel), cache), self._root)
+        cache = private_cache(CACHE)
+        inputs = keep_once(ray.get(files.parcel), cache)
+        # in the cache, so that what a killed worker leaves is removed one day
+        self._root = Path(tempfile.mkdtemp(prefix="worker-", dir=cache))
+        self._used = [inputs, self._root]
+        link_tree(inputs, self._root)
         return self._root
 
     def _written(self) -> bytes | None:
@@ -122,7 +133,7 @@ class RayWorker:
         self._runner = None
         if self._root is not None:
             shutil.rmtree(self._root, ignore_errors=True)
-            self._root = None
+            self._root, self._used = None, []
         gc.collect()
 
 

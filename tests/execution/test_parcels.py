@@ -3,13 +3,20 @@
 import contextlib
 import io
 import os
-import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from credit_plugin.execution.parcels import keep_once, link_tree, own_files, pack, unpack
+from credit_plugin.execution.parcels import (
+    keep_once,
+    link_tree,
+    mark_used,
+    own_files,
+    pack,
+    private_cache,
+    unpack,
+)
 
 
 @pytest.fixture
@@ -71,28 +78,38 @@ def test_a_damaged_parcel_leaves_nothing(study, tmp_path):
     assert list((tmp_path / "there").iterdir()) == []
 
 
-def test_a_folder_that_others_can_write_to_is_not_trusted(study, tmp_path):
-    open_to_all = tmp_path / "cache"
-    open_to_all.mkdir()
-    open_to_all.chmod(0o777)
-    planted = open_to_all / keep_once(sent(study), tmp_path / "own").name
-    planted.mkdir()
-    found = keep_once(sent(study), open_to_all)
-    assert open_to_all not in found.parents
-    assert (found / "study" / "data.npy").read_bytes() == b"d"
-    shutil.rmtree(found.parent)
+def test_a_cache_that_others_can_write_to_is_not_trusted(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    own = private_cache("files")
+    assert own == private_cache("files")
+    assert own.stat().st_mode & 0o777 == 0o700
+    own.chmod(0o777)
+    other = private_cache("files")
+    assert other != own
+    assert other.stat().st_mode & 0o777 == 0o700
+    own.rmdir()
+    own.symlink_to(tmp_path)
+    assert private_cache("files") not in (own, tmp_path)
 
 
-def test_what_nobody_asks_for_is_removed(study, tmp_path):
-    old = keep_once(sent(study), tmp_path / "cache")
+@pytest.fixture
+def cache(tmp_path):
+    (tmp_path / "cache").mkdir()
+    return tmp_path / "cache"
+
+
+def test_what_nobody_uses_is_removed(study, cache):
+    old, used = keep_once(sent(study), cache), cache / "worker-1"
+    used.mkdir()
+    os.utime(used, (0, 0))
+    mark_used(used)
     (study / "study" / "data.npy").write_bytes(b"changed")
     os.utime(old, (0, 0))
-    new = keep_once(sent(study), tmp_path / "cache")
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [new.name]
+    new = keep_once(sent(study), cache)
+    assert set(cache.iterdir()) == {new, used}
 
 
-def test_a_machine_keeps_a_parcel_once_and_workers_have_files_of_their_own(study, tmp_path):
-    cache = tmp_path / "cache"
+def test_a_machine_keeps_a_parcel_once_and_workers_have_files_of_their_own(study, cache, tmp_path):
     one, two = keep_once(sent(study), cache), keep_once(sent(study), cache)
     assert one == two
     worker = tmp_path / "worker"
