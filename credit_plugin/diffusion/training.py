@@ -62,6 +62,11 @@ class TrainingResult:
     seconds: float = 0.0
     reused: float = 0.0
 
+    @property
+    def ends(self) -> dict[str, float]:
+        """The ``first`` and the ``final`` loss."""
+        return {"first": self.losses[0][1], "final": self.losses[-1][1]}
+
 
 class Trainer:
     """A resumable run of gradient descent on one network.

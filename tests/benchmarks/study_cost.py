@@ -10,17 +10,16 @@ waiting for workers to start and to end), and the largest memory that a worker u
 import contextlib
 import os
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import click
-import psutil
 
 from credit_plugin.config import load_study
 from credit_plugin.game.ledger import Ledger
 from credit_plugin.progress import ProgressDisplay
 from credit_plugin.study import run_study
+from tests.benchmarks.memory import MemoryWatch
 
 
 class TimedDisplay(ProgressDisplay):
@@ -37,21 +36,6 @@ class TimedDisplay(ProgressDisplay):
         super().finish()
         name, opened = self._opened
         self.seconds[name] = time.monotonic() - opened
-
-
-class MemoryWatch(threading.Thread):
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.largest = 0
-        self.over = threading.Event()
-
-    def run(self):
-        while not self.over.wait(0.2):
-            for child in psutil.Process().children(recursive=True):
-                try:
-                    self.largest = max(self.largest, child.memory_info().rss)
-                except psutil.NoSuchProcess:
-                    continue
 
 
 @click.command()

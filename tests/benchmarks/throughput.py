@@ -14,10 +14,10 @@ is left out, in its favour.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import psutil
 
 from credit_plugin.config import Study, load_study
 from credit_plugin.contributors.snapshot import load_snapshot
@@ -36,6 +35,7 @@ from credit_plugin.folders import StudyFolders
 from credit_plugin.game.design import design
 from credit_plugin.game.utilities.worker import WorkerFactory
 from credit_plugin.study import run_study
+from tests.benchmarks.memory import MemoryWatch
 
 RELEASED_STEPS = 100
 ALONE = """
@@ -67,25 +67,6 @@ class Measured:
     memory: float
 
 
-class MemoryWatch(threading.Thread):
-    """Watches what this process and its descendants hold; shared pages count once."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.largest, self.over = 0, threading.Event()
-
-    def run(self) -> None:
-        """Look five times a second."""
-        while not self.over.wait(0.2):
-            held = 0
-            for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
-                try:
-                    held += process.memory_full_info().pss
-                except psutil.Error:
-                    continue
-            self.largest = max(self.largest, held)
-
-
 def measured(run: Callable[[], None]) -> Measured:
     """Run something and return what it took."""
     watch = MemoryWatch()
@@ -95,7 +76,7 @@ def measured(run: Callable[[], None]) -> Measured:
     seconds = time.monotonic() - started
     watch.over.set()
     watch.join()
-    return Measured(seconds, watch.largest / 1e9)
+    return Measured(seconds, watch.together / 1e9)
 
 
 def payloads(folders: StudyFolders, players: int, count: int) -> list[Mapping[str, Any]]:
@@ -145,7 +126,8 @@ def ways(
 ) -> Iterator[tuple[str, int, Callable[[], None]]]:
     """Yield the name of each way, how many coalitions it evaluates, and what runs it."""
     few, count = jobs[: max(2, len(jobs) // 4)], len(jobs)
-    old = partial(released, folders, few, preset, settings, 2)
+    cores = len(os.sched_getaffinity(0))
+    old = partial(released, folders, few, preset, settings, cores)
     yield "a process for each, 100 steps (released code's way)", len(few), old
     engine = partial(by_engine, folders, jobs)
     yield "processes, 1 worker", count, partial(engine, workers=1)

@@ -1,10 +1,16 @@
 """The same micro study by other engines: the same table, and models that came back."""
 
 import json
+import os
 
 import numpy as np
 import pytest
+import torch
 from micro import EVALUATIONS, copy_studies, ledger_lines, micro_study, run_in
+
+from credit_plugin.errors import InputError
+from credit_plugin.game.utilities import together
+from credit_plugin.game.utilities.workbench import Workbench
 
 pytestmark = pytest.mark.slow
 
@@ -51,3 +57,27 @@ def test_a_study_on_ray_whose_files_are_sent_is_the_same_study(finished, home, t
     assert {"data", "reference", "full", "pruned", "table"} <= made
     assert len(list(result.folders.previews.glob("*.png"))) == EVALUATIONS + 2
     assert json.loads((result.folders.table / "full.json").read_text())["properties"]
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "overrides", "sharing"),
+    [
+        ("cpu", 0, ["execution.workers=3"], 3),
+        ("cpu", 0, ["execution.workers=0"], os.cpu_count()),
+        ("cuda:0", 2, ["execution.workers=0"], 1),
+        ("cuda:0", 2, ["execution.workers=6"], 3),
+        ("cuda:0", 1, ["execution.workers=64", "execution.stack.over=ray"], 1),
+        ("cuda:0", 1, ["execution.stack.over=ray", "execution.ray.gpus=0.25"], 4),
+    ],
+)
+def test_the_memory_of_a_device_is_shared_by_its_workers(
+    monkeypatch, device, gpus, overrides, sharing
+):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    bench = Workbench(micro_study(*overrides), None, device)
+    assert together.workers_on(bench) == sharing
+
+
+def test_stacks_of_stacks_are_refused():
+    with pytest.raises(InputError, match=r"execution.stack.over.*stacks cannot be stacked"):
+        micro_study("execution.stack.over=stacked")

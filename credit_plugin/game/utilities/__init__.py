@@ -145,7 +145,7 @@ class TrainedUtility(Utility):
                 beginnings=bench.beginnings_of(settings, *self._start_names(bench), scope, bits),
             )
             reused = result.reused
-            losses = {"first": result.losses[0][1], "final": result.losses[-1][1]}
+            losses = result.ends
         else:
             model = self.untrained(bench, seed)
         clock.lap("training", reused)

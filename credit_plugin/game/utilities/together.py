@@ -6,6 +6,8 @@ can be stacked at all is tried before anything is evaluated: some operations can
 and dropout draws from no generator of its own.
 """
 
+import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +30,7 @@ def find_capacity(utility: TrainedUtility, bench: Workbench) -> dict[str, Any]:
     try:
         _try_out(utility, bench)
     except (RuntimeError, ValueError, NotImplementedError) as error:
+        # whatever it is, one by one it works, or says itself what is wrong; the reason is logged
         return {"size": 1, "reason": str(error).strip().partition("\n")[0]}
     return {"size": _room(utility, bench).trained, "reason": ""}
 
@@ -50,9 +53,18 @@ def _try_out(utility: TrainedUtility, bench: Workbench) -> None:
 
 def _room(utility: TrainedUtility, bench: Workbench) -> Room:
     settings, network = utility.training(bench.study), utility.start(bench, bench.study.seed)
-    examples = bench.all_examples[: settings.batch_size]
-    sharing = bench.study.execution.workers or 1
-    return room(bench.task, network, settings, bench.study.sampling, examples, sharing)
+    examples, sampling = bench.all_examples[: settings.batch_size], bench.study.sampling
+    return room(bench.task, network, settings, sampling, examples, workers_on(bench))
+
+
+def workers_on(bench: Workbench) -> int:
+    """Return how many workers share the memory of a bench's device, at most."""
+    execution = bench.study.execution
+    if bench.device == "cpu":
+        return execution.workers or os.cpu_count() or 1
+    if execution.stack.over == "ray":
+        return math.ceil(1 / (execution.ray.gpus or 1.0))
+    return math.ceil(max(1, execution.workers) / torch.cuda.device_count())
 
 
 def evaluate_together(
@@ -103,10 +115,9 @@ def _evaluate_stack(
         if k in trainer.errors:
             found.append({"error": f"FloatingPointError: {trainer.errors[k]}"})
             continue
-        losses = trainer.results[k].losses
-        ends = {"first": losses[0][1], "final": losses[-1][1]}
+        ends, spent = trainer.results[k].ends, Stopwatch(shared)
         try:
-            result = utility.judge(bench, payload, images[k], ends, Stopwatch(shared))
+            result = utility.judge(bench, payload, images[k], ends, spent)
         except FloatingPointError as error:
             found.append({"error": f"FloatingPointError: {error}"})
         else:

@@ -1,0 +1,32 @@
+"""What this process and those that it starts hold of the memory, looked at five times a second."""
+
+import threading
+
+import psutil
+
+
+class MemoryWatch(threading.Thread):
+    """Watches until ``over`` is set.
+
+    Attributes:
+        together: Largest sum over all processes, in bytes; what they share counts once.
+        largest: Most that one of the processes that were started held, in bytes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.together, self.largest, self.over = 0, 0, threading.Event()
+
+    def run(self) -> None:
+        """Look again and again."""
+        while not self.over.wait(0.2):
+            own = psutil.Process()
+            held = own.memory_full_info().pss
+            for child in own.children(recursive=True):
+                try:
+                    found = child.memory_full_info()
+                except psutil.Error:  # it has ended
+                    continue
+                held += found.pss
+                self.largest = max(self.largest, found.rss)
+            self.together = max(self.together, held)
