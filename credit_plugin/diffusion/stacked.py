@@ -6,7 +6,7 @@ of them by one vectorised call (``torch.func.functional_call`` under ``torch.vma
 gradient steps are as many launches as one; optimizer, clipping and average of the weights are one
 launch each, whatever the number of layers.
 
-:class:`StackedTrainer` is :class:`credit_plugin.diffusion.training.Trainer` with K losses, K
+:class:`StackedTrainer` is the descent of :mod:`credit_plugin.diffusion.training` with K losses, K
 generators and a clipping for each network: every network sees the batches, noise and levels that it
 would see alone, so that results equal those of one at a time up to rounding. A network whose loss
 stops being finite ends alone.
@@ -22,6 +22,7 @@ import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from credit_plugin.config import SamplingSettings, TrainingSettings
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import denoise
 from credit_plugin.diffusion.tasks import DiffusionTask
-from credit_plugin.diffusion.training import Trainer, TrainingResult, mixed_precision
+from credit_plugin.diffusion.training import GradientDescent, TrainingResult, mixed_precision
 
 MOST = 64
 """Networks in a stack: more of them hardly share more."""
@@ -140,7 +141,7 @@ class StackedExamples:
         return StackedExamples(self.all.to(device), [rows.to(device) for rows in self.rows])
 
 
-class StackedTrainer(Trainer):
+class StackedTrainer(GradientDescent[StackedExamples]):
     """A run of gradient descent on each network of a stack.
 
     Args:
@@ -161,25 +162,29 @@ class StackedTrainer(Trainer):
         settings: TrainingSettings,
         seeds: Sequence[int],
     ) -> None:
-        super().__init__(task, stack, settings, seeds[0])
-        self.diffusion, self.stack = task, stack
+        super().__init__(stack, settings, seeds[0])
+        self.task, self.stack = task, stack
         self.generators = [torch.Generator(self.device).manual_seed(seed) for seed in seeds]
         self.results = [TrainingResult() for _ in seeds]
         self.errors: dict[int, str] = {}
 
-    def _loss(self, examples: Any) -> Tensor:
+    def save(self, path: Path) -> None:
+        """Refuse: runs in stacks are short, and one that was cut off is made again."""
+        raise NotImplementedError("a stack keeps no checkpoints")
+
+    def _loss(self, examples: StackedExamples) -> Tensor:
         batch = self._draw_batch(examples)
-        drawn = [self.diffusion.draw(batch[k], g) for k, g in enumerate(self.generators)]
+        drawn = [self.task.draw(batch[k], g) for k, g in enumerate(self.generators)]
         noise, levels = (torch.stack(part) for part in zip(*drawn, strict=True))
         told = () if batch.condition is None else (batch.condition,)
 
         def loss(call: Call, clean: Tensor, noise: Tensor, levels: Tensor, *told: Tensor) -> Tensor:
-            return self.diffusion.loss_at(call, Examples(clean, *told), noise, levels)
+            return self.task.loss_at(call, Examples(clean, *told), noise, levels)
 
         with mixed_precision(self.device):
             return self.stack.map(loss, batch.clean, noise, levels, *told)
 
-    def _draw_batch(self, examples: Any) -> Examples:
+    def _draw_batch(self, examples: StackedExamples) -> Examples:
         """Return the batch of every network, [K, batch, ...]."""
         size, device = (self.settings.batch_size,), self.device
         picked, mirrored = [], []
@@ -187,7 +192,7 @@ class StackedTrainer(Trainer):
             picked.append(rows[torch.randint(len(rows), size, generator=generator, device=device)])
             if self.settings.flip:
                 mirrored.append(torch.rand(size, generator=generator, device=device) < 0.5)
-        batch: Examples = examples.all[torch.cat(picked)]
+        batch = examples.all[torch.cat(picked)]
         if self.settings.flip:
             turned = torch.cat(mirrored).view(-1, *[1] * (batch.clean.ndim - 1))
             batch = batch.replaced(torch.where(turned, self.task.mirror(batch), batch.clean))

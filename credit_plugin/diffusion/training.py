@@ -15,10 +15,11 @@ The shape of the loop follows diffusers' ``examples/unconditional_image_generati
 import contextlib
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from diffusers.optimization import get_scheduler
@@ -68,20 +69,27 @@ class TrainingResult:
         return {"first": self.losses[0][1], "final": self.losses[-1][1]}
 
 
-class Trainer:
-    """A resumable run of gradient descent on one network.
+class TrainingData(Protocol):
+    """What is trained on."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return it on a device."""
+
+
+Data = TypeVar("Data", bound=TrainingData)
+
+
+class GradientDescent(ABC, Generic[Data]):
+    """A resumable run of gradient descent, whatever its loss and its data are.
 
     Args:
-        task: Supplies the loss.
-        model: The network, on its device; changed in place.
+        model: What is trained, on its device; changed in place.
         settings: Steps, rates, clipping, EMA.
-        seed: Seeds batches, noise, timesteps and flips.
+        seed: Of the run's generator.
     """
 
-    def __init__(
-        self, task: Objective, model: nn.Module, settings: TrainingSettings, seed: int
-    ) -> None:
-        self.task, self.model, self.settings = task, model, settings
+    def __init__(self, model: nn.Module, settings: TrainingSettings, seed: int) -> None:
+        self.model, self.settings = model, settings
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.device = self.parameters[0].device
         self.generator = torch.Generator(self.device).manual_seed(seed)
@@ -103,7 +111,7 @@ class Trainer:
 
     def run(
         self,
-        examples: Any,
+        examples: Data,
         report: Report | None = None,
         checkpoint: Path | None = None,
         checkpoint_seconds: float = 20.0,
@@ -112,8 +120,7 @@ class Trainer:
         """Train to the last step and leave the weights to evaluate in the model.
 
         Args:
-            examples: Training examples, one or more (``Examples``; a trainer of several networks
-                has a kind of its own).
+            examples: Training examples, one or more.
             report: Called with (steps done, steps in all).
             checkpoint: File to resume from if it exists, and to save to from time to time.
             checkpoint_seconds: Time between two saves.
@@ -149,7 +156,7 @@ class Trainer:
         self.model.eval()
         return self.result
 
-    def _advance(self, examples: Any) -> Tensor:
+    def _advance(self, examples: Data) -> Tensor:
         loss = self._loss(examples)
         loss.sum().backward()
         self._clip()
@@ -161,33 +168,21 @@ class Trainer:
         self.step += 1
         return loss.detach()
 
-    def _loss(self, examples: Any) -> Tensor:
-        batch = self._draw_batch(examples)
-        with mixed_precision(self.device):
-            return self.task.loss(self.model, batch, self.generator)
+    @abstractmethod
+    def _loss(self, examples: Data) -> Tensor:
+        """Return the loss of a batch, or of one for each network."""
 
+    @abstractmethod
     def _clip(self) -> None:
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.gradient_clip)
+        """Shorten gradients that are too long."""
 
-    def _draw_batch(self, examples: Any) -> Examples:
-        size = (self.settings.batch_size,)
-        generator, device = self.generator, self.device
-        drawn = torch.randint(len(examples), size, generator=generator, device=device)
-        batch: Examples = examples[drawn]
-        if not self.settings.flip:
-            return batch
-        mirrored = torch.rand(size, generator=generator, device=device) < 0.5
-        mirrored = mirrored.view(-1, *[1] * (batch.clean.ndim - 1))
-        return batch.replaced(torch.where(mirrored, self.task.mirror(batch), batch.clean))
-
+    @abstractmethod
     def _note_loss(self) -> None:
-        loss = self._loss_sum.item() / self._since
-        if not loss < float("inf"):
-            raise FloatingPointError(
-                f"the loss is {loss} at step {self.step}: lower the learning rate"
-            )
-        self.result.losses.append((self.step, loss))
-        self._loss_sum, self._since = torch.zeros((), device=self.device), 0
+        """Keep the mean of the losses since the last time.
+
+        Raises:
+            FloatingPointError: If the run cannot go on with it.
+        """
 
     def _go_on_from(self, beginnings: Beginnings) -> None:
         known = beginnings.latest()
@@ -256,6 +251,50 @@ class Trainer:
 
     def _named(self) -> list[tuple[str, Tensor]]:
         return list(self.model.state_dict(keep_vars=True).items())
+
+
+class Trainer(GradientDescent[Examples]):
+    """A run on one network.
+
+    Args:
+        task: Supplies the loss.
+        model: The network, on its device; changed in place.
+        settings: Steps, rates, clipping, EMA.
+        seed: Seeds batches, noise, timesteps and flips.
+    """
+
+    def __init__(
+        self, task: Objective, model: nn.Module, settings: TrainingSettings, seed: int
+    ) -> None:
+        super().__init__(model, settings, seed)
+        self.task = task
+
+    def _loss(self, examples: Examples) -> Tensor:
+        batch = self._draw_batch(examples)
+        with mixed_precision(self.device):
+            return self.task.loss(self.model, batch, self.generator)
+
+    def _clip(self) -> None:
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.gradient_clip)
+
+    def _draw_batch(self, examples: Examples) -> Examples:
+        size = (self.settings.batch_size,)
+        generator, device = self.generator, self.device
+        batch = examples[torch.randint(len(examples), size, generator=generator, device=device)]
+        if not self.settings.flip:
+            return batch
+        mirrored = torch.rand(size, generator=generator, device=device) < 0.5
+        mirrored = mirrored.view(-1, *[1] * (batch.clean.ndim - 1))
+        return batch.replaced(torch.where(mirrored, self.task.mirror(batch), batch.clean))
+
+    def _note_loss(self) -> None:
+        loss = self._loss_sum.item() / self._since
+        if not loss < float("inf"):
+            raise FloatingPointError(
+                f"the loss is {loss} at step {self.step}: lower the learning rate"
+            )
+        self.result.losses.append((self.step, loss))
+        self._loss_sum, self._since = torch.zeros((), device=self.device), 0
 
 
 def learning_rate_schedule(

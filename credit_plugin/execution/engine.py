@@ -8,11 +8,12 @@ can be brought to machines which do not have them (:class:`PortableFactory`). A 
 new module in this folder.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 from credit_plugin.config import ExecutionSettings
 from credit_plugin.registry import Registry
@@ -103,11 +104,12 @@ class Outcome:
     finished: float
 
 
-class Engine(Protocol):
+class Engine(ABC):
     """Runs jobs; used as a context manager."""
 
-    def __enter__(self) -> "Engine":
+    def __enter__(self) -> Self:
         """Return the engine."""
+        return self
 
     def __exit__(
         self,
@@ -115,11 +117,18 @@ class Engine(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Close the engine, however the block ended."""
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
         """Stop everything that still runs."""
 
+    @abstractmethod
     def warm_up(self) -> None:
         """Start what takes time before the first job is known."""
 
+    @abstractmethod
     def workers(self, threads: int | None = None) -> int:
         """Return how many jobs run at once.
 
@@ -127,6 +136,7 @@ class Engine(Protocol):
             threads: CPU threads of each worker; from the settings by default.
         """
 
+    @abstractmethod
     def run(
         self,
         factory: RunnerFactory,

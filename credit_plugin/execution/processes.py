@@ -23,11 +23,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
-from types import TracebackType
 
 from credit_plugin.config import ExecutionSettings
 from credit_plugin.execution.dispatch import NEVER, Dispatcher, Seat
-from credit_plugin.execution.engine import Job, Outcome, RunnerFactory, register_engine
+from credit_plugin.execution.engine import Engine, Job, Outcome, RunnerFactory, register_engine
 from credit_plugin.execution.worker_process import work
 
 PRELOADED = ("credit_plugin.game.utilities.worker", "threadpoolctl")
@@ -42,7 +41,7 @@ class _Worker(Seat):
 
 
 @register_engine("processes")
-class ProcessEngine:
+class ProcessEngine(Engine):
     """Runs jobs in processes of this machine.
 
     Args:
@@ -57,15 +56,8 @@ class ProcessEngine:
         self._context.set_forkserver_preload(list(PRELOADED))
         self._workers: list[_Worker] = []
 
-    def __enter__(self) -> "ProcessEngine":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the workers."""
         self._stop_all()
 
     def warm_up(self) -> None:

@@ -20,21 +20,16 @@ does, rather than a task for each job, which would load the models every time; s
 """
 
 import contextlib
-import logging
-import os
 import secrets
-import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType, TracebackType
 from typing import Any
 
 from credit_plugin.config import ExecutionSettings
-from credit_plugin.errors import InputError
 from credit_plugin.execution.dispatch import NEVER, Dispatcher, Seat
 from credit_plugin.execution.engine import (
+    Engine,
     Job,
     Outcome,
     PortableFactory,
@@ -42,28 +37,13 @@ from credit_plugin.execution.engine import (
     register_engine,
 )
 from credit_plugin.execution.parcels import pack, unpack
+from credit_plugin.execution.ray_cluster import Need, RayCluster
 from credit_plugin.execution.ray_worker import Files, RayWorker
-
-CONNECT_SECONDS = 10.0
 
 LOOK_AGAIN_SECONDS = 5.0
 """Time between two looks at how large the cluster is."""
 
 Progress = Callable[[Job, int, int], None]
-
-
-@dataclass(frozen=True)
-class _Need:
-    """What one worker takes of a machine."""
-
-    cpus: float
-    gpus: float
-    memory: int
-
-    def room_on(self, machine: dict[str, float]) -> int:
-        """Return how many workers a machine has room for."""
-        asked = {"CPU": self.cpus, "GPU": self.gpus, "memory": self.memory}
-        return min(int(machine.get(name, 0) / much + 1e-9) for name, much in asked.items() if much)
 
 
 @dataclass(kw_only=True)
@@ -95,7 +75,7 @@ class _Call:
 
 
 @register_engine("ray")
-class RayEngine:
+class RayEngine(Engine):
     """Runs jobs in actors of a Ray cluster.
 
     Args:
@@ -107,25 +87,17 @@ class RayEngine:
 
     def __init__(self, settings: ExecutionSettings) -> None:
         self.settings = settings
-        self._ray = _import_ray()
-        self._connected = False
+        self._cluster = RayCluster(settings.ray)
+        self._ray = self._cluster.ray
         self._count = -1
-        self._need = _Need(0, 0, 0)
+        self._need = Need(0, 0, 0)
         self._pool: list[_Worker] = []
         self._workers: list[_Worker] = []
 
-    def __enter__(self) -> "RayEngine":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the workers, and the connection if it is this engine's."""
         self._dismiss([*self._workers, *self._pool])
-        if self._connected:
-            self._ray.shutdown()
+        self._cluster.disconnect()
 
     def warm_up(self) -> None:
         """Connect to the cluster, or start one.
@@ -133,27 +105,14 @@ class RayEngine:
         Raises:
             InputError: If it cannot be reached.
         """
-        if self._ray.is_initialized():
-            return
-        address = self.settings.ray.address or os.environ.get("RAY_ADDRESS", "")
-        _check_address(address)
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # see the engine of processes
-        try:
-            self._ray.init(
-                address=address or None,
-                runtime_env=self.settings.ray.runtime_env or None,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-            )
-        except (ConnectionError, ValueError, RuntimeError, self._ray.exceptions.RayError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"execution.ray.address: no cluster there: {reason}") from None
-        self._connected = True
+        self._cluster.connect()
 
     def workers(self, threads: int | None = None) -> int:
         """Return how many jobs run at once: as the settings say, or what there is room for."""
         self.warm_up()
-        return self.settings.workers or self._room(self._need_of(threads or self.settings.threads))
+        return self.settings.workers or self._cluster.room(
+            self._cluster.need(threads or self.settings.threads)
+        )
 
     def run(
         self,
@@ -170,7 +129,7 @@ class RayEngine:
         """
         self.warm_up()
         threads = threads or self.settings.threads
-        self._look_at_pool(self._need_of(threads))
+        self._look_at_pool(self._cluster.need(threads))
         dispatcher = Dispatcher(jobs, self.settings.attempts)
         with self._shared_files(factory) as files:
             call = _Call(factory, threads, files)
@@ -179,7 +138,7 @@ class RayEngine:
                 while dispatcher.left:
                     if time.monotonic() - looked > LOOK_AGAIN_SECONDS:
                         looked = time.monotonic()
-                        wanted = workers or self.settings.workers or self._room(self._need)
+                        wanted = workers or self.settings.workers or self._cluster.room(self._need)
                         self._fill(call, wanted, dispatcher)
                     for worker in self._ready():
                         outcome = self._serve(worker, call, dispatcher, on_progress)
@@ -191,30 +150,6 @@ class RayEngine:
                     self._wake_idle(dispatcher)
             finally:
                 self._return_to_pool()
-
-    def _need_of(self, threads: int) -> _Need:
-        asked = self.settings.ray
-        machines = self._machines()
-        most = max((machine.get("CPU", 0.0) for machine in machines), default=0.0)
-        gpus = asked.gpus
-        if gpus is None:
-            gpus = float(any(machine.get("GPU") for machine in machines))
-        return _Need(
-            asked.cpus or min(threads, most or threads), gpus, int(asked.memory_gb * 2**30)
-        )
-
-    def _room(self, need: _Need) -> int:
-        room = sum(need.room_on(machine) for machine in self._machines())
-        if not room:
-            raise InputError(
-                f"execution.ray: no machine of the cluster has {need.cpus:g} CPUs, {need.gpus:g} "
-                f"GPUs and {need.memory / 2**30:g} GB for a worker; ask for less, or say how many "
-                "workers there will be (execution.workers) if machines join later"
-            )
-        return room
-
-    def _machines(self) -> list[dict[str, float]]:
-        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     @contextlib.contextmanager
     def _shared_files(self, factory: RunnerFactory) -> Iterator[Files | None]:
@@ -242,7 +177,7 @@ class RayEngine:
     def _begin(self, worker: _Worker, call: _Call) -> None:
         worker.stream = worker.actor.begin.remote(call.factory, call.threads, call.files)
 
-    def _started(self, need: _Need) -> _Worker:
+    def _started(self, need: Need) -> _Worker:
         kind = self._ray.remote(
             num_cpus=need.cpus, num_gpus=need.gpus, memory=need.memory or None, max_restarts=0
         )(RayWorker)
@@ -340,15 +275,14 @@ class RayEngine:
         unavailable = isinstance(error, self._ray.exceptions.ActorUnavailableError)
         if unavailable or getattr(error, "preempted", False):
             return True
-        alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
-        return bool(worker.node) and worker.node not in alive
+        return bool(worker.node) and worker.node not in self._cluster.machines()
 
     def _wake_idle(self, dispatcher: Dispatcher) -> None:
         for worker in self._workers:
             if worker.idle and dispatcher.waiting:
                 self._hand_out(worker, dispatcher)
 
-    def _look_at_pool(self, need: _Need) -> None:
+    def _look_at_pool(self, need: Need) -> None:
         """Give back the places of an earlier call's workers if these are of another size."""
         if need != self._need:
             self._dismiss(self._pool)
@@ -365,40 +299,3 @@ class RayEngine:
         for worker in workers:
             with contextlib.suppress(Exception):  # it, or its machine, may be gone already
                 self._ray.kill(worker.actor, no_restart=True)
-
-
-def _check_address(address: str) -> None:
-    """Refuse at once what Ray would try for minutes.
-
-    Raises:
-        InputError: If nothing answers there, or it is an address of Ray Client.
-    """
-    if address.startswith("ray://"):
-        raise InputError(
-            "execution.ray.address: a study cannot run through Ray Client; start it inside the "
-            "cluster, with ray job submit, and say auto"
-        )
-    host, colon, port = address.rpartition(":")
-    if not colon:
-        return  # auto, or a name that Ray knows
-    try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"execution.ray.address: no cluster answers at {address} ({error}); ray status says "
-            "where one runs"
-        ) from None
-
-
-def _import_ray() -> ModuleType:
-    try:
-        import ray
-        import ray.exceptions
-    except ImportError:
-        python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        raise InputError(
-            "execution.engine: ray is not installed; run: pip install 'credit_plugin[ray]' (on "
-            f"every machine of the cluster, with Python {python})"
-        ) from None
-    module: ModuleType = ray
-    return module

@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from types import TracebackType
 
 from credit_plugin.config import ExecutionSettings
 from credit_plugin.execution.engine import (
@@ -31,7 +30,7 @@ Progress = Callable[[Job, int, int], None]
 
 
 @register_engine("stacked")
-class StackedEngine:
+class StackedEngine(Engine):
     """Runs groups of jobs in the workers of another engine.
 
     Args:
@@ -43,17 +42,9 @@ class StackedEngine:
         self._engine: Engine = ENGINES.get(settings.stack.over, "execution.stack.over")(settings)
         self._known: tuple[RunnerFactory, int] | None = None
 
-    def __enter__(self) -> "StackedEngine":
-        self._engine.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._engine.__exit__(kind, error, trace)
+    def close(self) -> None:
+        """Close the engine whose workers train stacks."""
+        self._engine.close()
 
     def warm_up(self) -> None:
         """Start what takes time before the first job is known."""
