@@ -69,7 +69,7 @@ class StackedEngine(Engine):
             joinable = [job for job in jobs if factory.joinable(job.payload)]
             size = self._size(factory, len(joinable), workers or self.workers(threads), threads)
             if size > 1:
-                left = [job for job in jobs if job not in joinable]
+                left = [job for job in jobs if not factory.joinable(job.payload)]
                 yield from _in_groups(factory, joinable, size, run, on_progress, left)
         if left:
             yield from run(left, on_progress)
