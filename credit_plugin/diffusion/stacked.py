@@ -35,10 +35,11 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from credit_plugin.config import SamplingSettings, TrainingSettings
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import denoise
+from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.tasks import DiffusionTask
 from credit_plugin.diffusion.training import GradientDescent, TrainingResult, mixed_precision
 
-MOST = 64
+MOST, MOST_ON_CPUS = 64, 16
 """Networks in a stack: more of them hardly share more."""
 
 USABLE = 0.7
@@ -234,8 +235,12 @@ def sample_stack(
         noise: Initial noise [n, ...] of each network, on the CPU, as many rows for each.
         sampling: Sampler, steps, and rows of noise in a batch.
         conditions: Of each network, what each image is to be of, int64 [n].
-        at_once: Networks that are sampled at once, at most.
+        at_once: Networks that are sampled at once, at most. With 1 each is called as itself.
     """
+    if at_once == 1:
+        drawn: Sequence[Tensor | None] = conditions or [None] * len(stack)
+        asked = zip(stack.unstack(), noise, drawn, strict=True)
+        return [sample_images(task, one, given, sampling, None, of) for one, given, of in asked]
     stack.train(False)
     device, count = stack.weights.device, len(noise[0])
     images: list[np.ndarray] = []
@@ -311,11 +316,21 @@ def room(
     kept = _kept_bytes(task, network, examples) / len(examples)
     weights = sum(weight.numel() for weight in network.parameters()) * 4
     usable = USABLE * _free_bytes(device) / sharing
-    trained = usable / (COPIES * weights + settings.batch_size * kept)
-    sampled = (usable - COPIES * weights) / (
-        0.5 * kept * min(sampling.batch_size, sampling.samples)
-    )
-    return Room(max(1, min(MOST, int(trained))), max(1, min(MOST, int(sampled))))
+    drawn = min(sampling.batch_size, sampling.samples)
+    return _within(usable, device.type, COPIES * weights, kept, settings.batch_size, drawn)
+
+
+def _within(
+    usable: float, device: str, network: float, image: float, batch: int, drawn: int
+) -> Room:
+    """Return the room in so many bytes: a network and its copies, what training keeps of an image.
+
+    Samples of one network keep a CPU busy; those of several would compete for its cache.
+    """
+    most = MOST_ON_CPUS if device == "cpu" else MOST
+    trained = usable / (network + batch * image)
+    sampled = 1 if device == "cpu" else (usable - network) / (0.5 * image * drawn)
+    return Room(max(1, min(most, int(trained))), max(1, min(most, int(sampled))))
 
 
 def _kept_bytes(task: DiffusionTask, network: nn.Module, examples: Examples) -> int:

@@ -75,9 +75,11 @@ class StackedEngine(Engine):
             yield from run(left, on_progress)
 
     def _size(self, factory: JoiningFactory, count: int, workers: int, threads: int | None) -> int:
-        """Return how many jobs go into a group: what fits, and no worker without any."""
-        most = math.ceil(count / max(1, workers))
-        return min(most, self._fitting(factory, threads)) if most > 1 else 1
+        """Return how many jobs go into a group: what fits, and every worker as many groups."""
+        share = math.ceil(count / max(1, workers))
+        if share <= 1:
+            return 1
+        return math.ceil(share / math.ceil(share / self._fitting(factory, threads)))
 
     def _fitting(self, factory: JoiningFactory, threads: int | None) -> int:
         if self.settings.stack.size:

@@ -12,9 +12,13 @@ from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.stacked import (
+    MOST,
+    MOST_ON_CPUS,
+    Room,
     Stack,
     StackedExamples,
     StackedTrainer,
+    _within,
     room,
     sample_stack,
 )
@@ -163,12 +167,21 @@ def test_what_fits_follows_memory_and_batch(monkeypatch):
         plan = settings(batch_size=batch)
         return room(task, network, plan, sampling, pictures(8), sharing)
 
-    few, many = fitting(0.02), fitting(0.04)
-    assert 1 <= few.trained < many.trained < 64
+    few, many = fitting(0.008), fitting(0.016)
+    assert 1 <= few.trained < many.trained < MOST_ON_CPUS
     assert abs(many.trained - 2 * few.trained) <= 1
-    assert fitting(0.04, batch=32).trained < many.trained
-    assert fitting(0.04, sharing=2).trained == few.trained
+    assert fitting(0.016, batch=32).trained < many.trained
+    assert fitting(0.016, sharing=2).trained == few.trained
     assert fitting(0.000001).trained == fitting(0.000001).sampled == 1
-    assert fitting(1000).trained == 64
+    assert fitting(1000).trained == MOST_ON_CPUS
+    assert fitting(1000).sampled == 1
     assert torch.equal(before, network.conv_in.weight)
     assert network.conv_in.weight.grad is None
+
+
+def test_samples_are_stacked_on_gpus_alone():
+    on_gpu = _within(40e6, "cuda", network=10e6, image=1e6, batch=10, drawn=20)
+    assert on_gpu == Room(trained=2, sampled=3)
+    assert _within(40e6, "cpu", network=10e6, image=1e6, batch=10, drawn=20) == Room(2, 1)
+    assert _within(1e15, "cuda", network=10e6, image=1e6, batch=10, drawn=20) == Room(MOST, MOST)
+    assert _within(1.0, "cuda", network=10e6, image=1e6, batch=10, drawn=20) == Room(1, 1)

@@ -41,7 +41,7 @@ def together(count, factory, **stack):
 
 
 def test_groups_are_as_large_as_fits_and_leave_no_worker_idle():
-    assert together(10, Counting(size=4)) == [2, 2, *[4] * 8]
+    assert together(10, Counting(size=4)) == [1, *[3] * 9]
     assert together(6, Counting(size=64)) == [3] * 6
     assert together(2, Counting(size=64)) == [1, 1]
 

@@ -48,7 +48,7 @@ def _try_out(utility: TrainedUtility, bench: Workbench) -> None:
     study = bench.study
     quick = study.sampling.model_copy(update={"steps": 2})
     tried = Workbench(study.model_copy(update={"sampling": quick}), bench.folders, bench.device)
-    tried.sample_stack(stack, [0, 0], coalitions, at_once=1)
+    tried.sample_stack(stack, [0, 0], coalitions, at_once=len(stack))
 
 
 def _room(utility: TrainedUtility, bench: Workbench) -> Room:
