@@ -66,6 +66,7 @@ class RayCluster:
             self.ray.init(
                 address=address or None,
                 runtime_env=self.settings.runtime_env or None,
+                include_dashboard=None if address else False,  # takes a core for seconds
                 logging_level=logging.ERROR,
                 log_to_driver=False,
             )
