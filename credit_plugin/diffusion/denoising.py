@@ -4,20 +4,24 @@ The loss is the plain mean squared error between the network's prediction and th
 forward process (:mod:`credit_plugin.diffusion.process`), at a noise level drawn for each image.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from credit_plugin.config import DiffusionSettings, SamplingSettings
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import ForwardProcess, Predict, denoise
+
+if TYPE_CHECKING:
+    from credit_plugin.config import DiffusionSettings, SamplingSettings
 
 
 class DenoisingTask(ABC):

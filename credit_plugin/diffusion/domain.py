@@ -5,18 +5,23 @@ The distinct ones are the *conditions*, numbered from 0. Which of them a coaliti
 drawn with follows from its data: every condition as often as among its images.
 """
 
+from __future__ import annotations
+
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from credit_plugin.config import DiffusionSettings
-from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
 from credit_plugin.seeding import numpy_generator
+
+if TYPE_CHECKING:
+    from credit_plugin.config import DiffusionSettings
+    from credit_plugin.contributors.dataset import ContributorDataset
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,21 @@ is noised to a level, what the network should then predict, and which clean exam
 points to. Samplers are diffusers' own schedulers.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import diffusers
 import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
-from credit_plugin.config import NoiseSettings, SamplingSettings
 from credit_plugin.errors import InputError
+
+if TYPE_CHECKING:
+    from credit_plugin.config import NoiseSettings, SamplingSettings
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 """From noisy examples [n, ...] and the network's time input to its prediction [n, ...]."""
@@ -71,7 +75,7 @@ class VariancePreserving:
         self.total = int(scheduler.config.num_train_timesteps)
 
     @classmethod
-    def from_settings(cls, noise: NoiseSettings, bounded: bool) -> "VariancePreserving":
+    def from_settings(cls, noise: NoiseSettings, bounded: bool) -> VariancePreserving:
         """Return the process of a study file.
 
         Args:

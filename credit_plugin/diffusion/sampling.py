@@ -5,14 +5,19 @@ The noise of sample i depends on (study seed, repeat) alone and is the same for 
 draw.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from credit_plugin.config import SamplingSettings
 from credit_plugin.diffusion.tasks import DiffusionTask
+
+if TYPE_CHECKING:
+    from credit_plugin.config import SamplingSettings
 
 
 def sample_images(

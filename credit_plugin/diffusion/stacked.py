@@ -18,12 +18,14 @@ Taken from PyTorch's tutorial on model ensembling: ``functional_call`` with stac
 ``vmap``. Unlike its ``stack_module_state``, all weights are one leaf.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -32,12 +34,14 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from credit_plugin.config import SamplingSettings, TrainingSettings
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import denoise
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.tasks import DiffusionTask
 from credit_plugin.diffusion.training import GradientDescent, TrainingResult, mixed_precision
+
+if TYPE_CHECKING:
+    from credit_plugin.config import SamplingSettings, TrainingSettings
 
 MOST, MOST_ON_CPUS = 64, 16
 """Networks in a stack: more of them hardly share more."""
@@ -108,7 +112,7 @@ class Stack(nn.Module):
             mapped: Tensor = torch.vmap(one)(weights, *inputs)
         return mapped
 
-    def train(self, mode: bool = True) -> "Stack":
+    def train(self, mode: bool = True) -> Stack:
         """Put the network that is called into a mode."""
         self._networks[0].train(mode)
         return self
@@ -137,7 +141,7 @@ class StackedExamples:
     all: Examples
     rows: Sequence[Tensor]
 
-    def to(self, device: torch.device | str) -> "StackedExamples":
+    def to(self, device: torch.device | str) -> StackedExamples:
         """Return them on a device."""
         return StackedExamples(self.all.to(device), [rows.to(device) for rows in self.rows])
 

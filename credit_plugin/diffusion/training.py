@@ -12,6 +12,8 @@ The shape of the loop follows diffusers' ``examples/unconditional_image_generati
 ``get_scheduler``, ``EMAModel`` over trainable parameters); checkpoints are safetensors here.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import time
@@ -19,7 +21,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from diffusers.optimization import get_scheduler
@@ -29,10 +31,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from credit_plugin.config import TrainingSettings
-from credit_plugin.diffusion.beginnings import Beginnings
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.written import whole_file
+
+if TYPE_CHECKING:
+    from credit_plugin.config import TrainingSettings
+    from credit_plugin.diffusion.beginnings import Beginnings
 
 LOSS_EVERY = 25
 

@@ -4,11 +4,13 @@ Noise levels are drawn uniformly for each image. A conditional network gets the 
 diffusers' class label: an embedding that is added to that of the time.
 """
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers import UNet2DModel
@@ -17,13 +19,15 @@ from diffusers.models.upsampling import Upsample2D
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from credit_plugin.config import DiffusionSettings, SamplingSettings
-from credit_plugin.diffusion import pruning
 from credit_plugin.diffusion.denoising import DenoisingTask
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import Predict, VariancePreserving
 from credit_plugin.errors import InputError
+
+if TYPE_CHECKING:
+    from credit_plugin.config import DiffusionSettings, SamplingSettings
+    from credit_plugin.diffusion.pruning import History
 
 UNET, WEIGHTS = "unet", "diffusion_pytorch_model.safetensors"
 
@@ -116,14 +120,18 @@ class UNetTask(DenoisingTask):
 
     def prune(
         self, model: nn.Module, method: str, ratio: float, examples: Examples, seed: int
-    ) -> pruning.History:
+    ) -> History:
         """Remove channels in place (:mod:`credit_plugin.diffusion.pruning`)."""
-        return pruning.prune(self, model, method, ratio, examples, seed)
+        from credit_plugin.diffusion.pruning import prune
 
-    def rebuild(self, history: pruning.History, seed: int) -> nn.Module:
+        return prune(self, model, method, ratio, examples, seed)
+
+    def rebuild(self, history: History, seed: int) -> nn.Module:
         """Return the untrained network of ``seed`` with the channels that pruning left."""
-        model = pruning.rebuild(self, history)
-        pruning.reset_parameters(model, seed)
+        from credit_plugin.diffusion.pruning import rebuild, reset_parameters
+
+        model = rebuild(self, history)
+        reset_parameters(model, seed)
         return model
 
     def check_sampling(self, sampling: SamplingSettings) -> None:

@@ -3,20 +3,24 @@
 A new task is one new module in this folder that registers a class with :func:`register_task`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from credit_plugin.config import DiffusionSettings, SamplingSettings
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import ForwardProcess, Predict
-from credit_plugin.diffusion.pruning import History
 from credit_plugin.registry import Registry
+
+if TYPE_CHECKING:
+    from credit_plugin.config import DiffusionSettings, SamplingSettings
+    from credit_plugin.diffusion.pruning import History
 
 
 class DiffusionTask(Protocol):
