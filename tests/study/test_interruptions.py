@@ -90,3 +90,35 @@ def test_a_study_that_loses_too_much_says_so_with_1(tmp_path):
     assert "coalitions could be evaluated" in output
     assert "Traceback" not in output
     assert "RUNNING" not in {run.info.status for run in all_runs(tmp_path)}
+
+
+def test_a_study_on_ray_outlives_kill_9_and_ctrl_c_with_its_cluster(tmp_path):
+    """The cluster that a study started ends with it, however the study ends."""
+    on_ray = ("execution.engine=ray", "execution.ray={address: local}")
+    process = start("run", tmp_path, *on_ray)
+    wait_for(lambda: ledger_lines(tmp_path / "studies"), process)
+    family = psutil.Process(process.pid).children(recursive=True)
+    agents = [child for child in family if _is_agent(child)]
+    assert any("raylet" in " ".join(child.cmdline()) for child in family)
+    process.kill()
+    process.communicate()
+    # Ray's own agents take a minute to notice; what computes and holds memory does not
+    working = [child for child in family if child not in agents]
+    assert psutil.wait_procs(working, timeout=20)[1] == []
+    known = {line["key"] for line in ledger_lines(tmp_path / "studies")}
+    assert 0 < len(known) < EVALUATIONS
+
+    process = start("run", tmp_path, *on_ray)
+    wait_for(lambda: len(ledger_lines(tmp_path / "studies")) > len(known), process)
+    _ends_cleanly(process)
+
+    process = start("run", tmp_path, *on_ray)
+    _, output = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    keys = [line["key"] for line in ledger_lines(tmp_path / "studies")]
+    assert len(keys) == EVALUATIONS == len(set(keys))
+    assert known < set(keys)
+
+
+def _is_agent(child):
+    return "agent" in child.name().lower()
