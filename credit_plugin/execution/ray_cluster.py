@@ -13,6 +13,9 @@ from credit_plugin.errors import InputError
 
 CONNECT_SECONDS = 10.0
 
+STARTED_HERE = ("", "local")
+"""Addresses that stand for a cluster which does not run yet."""
+
 
 @dataclass(frozen=True)
 class Need:
@@ -66,7 +69,8 @@ class RayCluster:
             self.ray.init(
                 address=address or None,
                 runtime_env=self.settings.runtime_env or None,
-                include_dashboard=None if address else False,  # takes a core for seconds
+                # a cluster of the study's own needs no page, and no port for one
+                include_dashboard=False if address in STARTED_HERE else None,
                 logging_level=logging.ERROR,
                 log_to_driver=False,
             )

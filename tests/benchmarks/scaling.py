@@ -22,7 +22,7 @@ import click
 CONTRIBUTORS = (8, 32, 128, 512)
 IMAGES = (1_000, 10_000, 100_000)
 WIDTHS = (16, 32, 64, 128)
-STEPS, SAMPLES, STACKED = 10, 64, 8
+STEPS, SAMPLES, STACKED = 30, 64, 8
 
 
 def contributors(players: int) -> tuple[float, float]:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from credit_plugin.config import Study, load_study
 from credit_plugin.contributors.snapshot import load_snapshot
@@ -79,26 +80,40 @@ def measured(run: Callable[[], None]) -> Measured:
     return Measured(seconds, watch.together / 1e9)
 
 
-def payloads(folders: StudyFolders, players: int, count: int) -> list[Mapping[str, Any]]:
-    """Return the jobs of the first coalitions of the default design, without the empty one."""
-    rows = design(players, count + 1, "paired_border", 0)
-    bits = ["".join(str(int(b)) for b in row) for row in rows if row.any()][:count]
+def payloads(rows: np.ndarray, repeat: int = 0) -> list[Mapping[str, Any]]:
+    """Return the jobs of coalitions (bool [m, n])."""
+    bits = ["".join(str(int(b)) for b in row) for row in rows]
     return [
-        {"job": "evaluate", "key": folders.coalition_key(b, 0), "coalition": b, "repeat": 0}
-        for b in bits
+        {"job": "evaluate", "key": f"{b}-{repeat}", "coalition": b, "repeat": repeat} for b in bits
     ]
 
 
-def by_engine(folders: StudyFolders, jobs: Sequence[Mapping[str, Any]], **execution: Any) -> None:
-    """Evaluate coalitions by an engine."""
-    study = folders.study.model_copy(
-        update={"execution": folders.study.execution.model_copy(update=execution)}
-    )
+def evaluated(
+    study: Study, folders: StudyFolders, jobs: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return what the study's engine measured of coalitions, in their order."""
+    found: dict[str, Mapping[str, Any]] = {}
     with create_engine(study.execution) as engine:
         engine.warm_up()
         asked = [Job(str(payload["key"]), payload) for payload in jobs]
         for outcome in engine.run(WorkerFactory(study, folders), asked):
             assert outcome.error is None, outcome.error
+            found[outcome.job.key] = outcome.result
+    return [found[str(payload["key"])] for payload in jobs]
+
+
+def by_engine(folders: StudyFolders, jobs: Sequence[Mapping[str, Any]], **execution: Any) -> None:
+    """Evaluate coalitions by an engine."""
+    study = folders.study
+    changed = study.execution.model_copy(update=execution)
+    evaluated(study.model_copy(update={"execution": changed}), folders, jobs)
+
+
+def prepared(study: Study, place: Path) -> tuple[StudyFolders, int]:
+    """Return the folders of a study's models, which are made unless they are there, and n."""
+    uri = f"sqlite:///{place / 'mlflow.db'}"
+    made = run_study(study, until="prune", workdir=place / "studies", tracking_uri=uri)
+    return made.folders, load_snapshot(made.folders.data).n_contributors
 
 
 def released(
@@ -146,10 +161,9 @@ def main(preset: str, settings: tuple[str, ...], coalitions: int, workdir: Path 
     with tempfile.TemporaryDirectory() as scratch:
         place = (workdir or Path(scratch)).resolve()
         study: Study = load_study(preset, overrides=settings)
-        uri = f"sqlite:///{place / 'mlflow.db'}"
-        result = run_study(study, until="prune", workdir=place / "studies", tracking_uri=uri)
-        folders = result.folders
-        jobs = payloads(folders, load_snapshot(folders.data).n_contributors, coalitions)
+        folders, players = prepared(study, place)
+        rows = design(players, coalitions + 1, "paired_border", 0)
+        jobs = payloads(rows[rows.any(axis=1)][:coalitions])
         rates: dict[str, float] = {}
         print(f"{'way':<54}{'coalitions/h':>13}{'ratio':>8}{'memory':>10}")
         for name, count, run in ways(folders, jobs, preset, settings):
