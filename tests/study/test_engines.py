@@ -9,7 +9,7 @@ import torch
 from micro import EVALUATIONS, copy_studies, ledger_lines, micro_study, run_in
 
 from credit_plugin.errors import InputError
-from credit_plugin.game.utilities import together
+from credit_plugin.game.utilities import get_utility, together
 from credit_plugin.game.utilities.workbench import Workbench
 
 pytestmark = pytest.mark.slow
@@ -43,6 +43,18 @@ def test_stacked_coalitions_measure_what_single_ones_do(finished, home, tmp_path
     trained = [line["costs"]["training"] for line in lines if "1" in line["coalition"]]
     assert len(set(trained)) < len(trained)
     assert min(trained) > 0
+
+
+def test_where_steps_are_slower_together_each_coalition_is_trained_alone(finished, monkeypatch):
+    bench = Workbench(finished.folders.study, finished.folders, "cpu")
+    utility = get_utility("sparsified_finetuning")
+    found = together.find_capacity(utility, bench)
+    assert found["size"] > 1
+    assert found["reason"] == ""
+    took = {1: 0.010, together.TIMED: 0.105}
+    monkeypatch.setattr(together, "_seconds_a_step", lambda utility, bench, count: took[count])
+    known = {"size": 1, "reason": "a step of 8 takes 10.5 times as long as one of one"}
+    assert together.find_capacity(utility, bench) == known
 
 
 def test_a_study_on_ray_whose_files_are_sent_is_the_same_study(finished, home, tmp_path):

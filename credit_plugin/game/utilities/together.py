@@ -3,22 +3,29 @@
 What :meth:`credit_plugin.game.utilities.TrainedUtility.evaluate` does for one coalition, with the
 same seeds, batches and noise (:mod:`credit_plugin.diffusion.stacked`). Whether a study's networks
 can be stacked at all is tried before anything is evaluated: some operations cannot be vectorised,
-and dropout draws from no generator of its own.
+and dropout draws from no generator of its own. So is whether it pays: steps that keep a device busy
+are slower in a stack, whose convolutions are grouped ones.
 """
 
 import math
 import os
+import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
 from credit_plugin.diffusion.stacked import Room, Stack, StackedTrainer, room
+from credit_plugin.diffusion.training import Trainer
 from credit_plugin.game.coalitions import from_bits
 from credit_plugin.game.utilities import SAMPLING_SHARE, Report, Stopwatch, TrainedUtility
 from credit_plugin.game.utilities.workbench import Workbench
 
 Payload = Mapping[str, Any]
+
+TIMED, TIMES = 8, 3
+"""Networks in the stack whose step is compared with theirs alone, and how often each is made."""
 
 
 def find_capacity(utility: TrainedUtility, bench: Workbench) -> dict[str, Any]:
@@ -32,7 +39,14 @@ def find_capacity(utility: TrainedUtility, bench: Workbench) -> dict[str, Any]:
     except (RuntimeError, ValueError, NotImplementedError) as error:
         # whatever it is, one by one it works, or says itself what is wrong; the reason is logged
         return {"size": 1, "reason": str(error).strip().partition("\n")[0]}
-    return {"size": _room(utility, bench).trained, "reason": ""}
+    size = _room(utility, bench).trained
+    if size > 1:
+        count = min(size, TIMED)
+        alone, stacked = (_seconds_a_step(utility, bench, k) for k in (1, count))
+        if stacked > count * alone:
+            known = f"{stacked / alone:.1f} times as long as one of one"
+            return {"size": 1, "reason": f"a step of {count} takes {known}"}
+    return {"size": size, "reason": ""}
 
 
 def _try_out(utility: TrainedUtility, bench: Workbench) -> None:
@@ -49,6 +63,25 @@ def _try_out(utility: TrainedUtility, bench: Workbench) -> None:
     quick = study.sampling.model_copy(update={"steps": 2})
     tried = Workbench(study.model_copy(update={"sampling": quick}), bench.folders, bench.device)
     tried.sample_stack(stack, [0, 0], coalitions, at_once=len(stack))
+
+
+def _seconds_a_step(utility: TrainedUtility, bench: Workbench, count: int) -> float:
+    """Return the least time of a step of so many networks; one is trained as itself."""
+    once = utility.training(bench.study).model_copy(update={"steps": 1, "warmup_steps": 0})
+    networks = [utility.start(bench, bench.study.seed) for _ in range(count)]
+    everybody = from_bits("1" * bench.dataset.n_contributors)
+    seconds = []
+    for _ in range(1 + TIMES):  # the first call chooses its kernels
+        if count == 1:
+            one, examples = Trainer(bench.task, networks[0], once, 0), bench.examples(everybody)
+            run = partial(one.run, examples)
+        else:
+            stack = StackedTrainer(bench.task, Stack(networks), once, range(count))
+            run = partial(stack.run, bench.stacked_examples([everybody] * count))
+        started = time.perf_counter()
+        run()  # ends with the loss, which waits for the device
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[1:])
 
 
 def _room(utility: TrainedUtility, bench: Workbench) -> Room:
