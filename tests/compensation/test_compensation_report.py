@@ -312,10 +312,14 @@ def test_258_contributors(make_inputs, tmp_path):
     assert len(page.tables[0]) == len(sheet.tables[0]) == 260
     assert page.tables[0][1:] == sheet.tables[0][1:]
     assert "218 contributors in the middle are left out here" in page.text
+    # so many rows scroll in a box that a keyboard reaches, and what comes after them is in sight
+    assert ("div", "aria-label", "Who gets what") in page.attributes
+    assert "All 258 contributors are in the table, which scrolls." in page.text
 
 
 def test_lost_measurements_are_told_and_counted(study_report):
     _, folder, _ = study_report
+    assert "which scrolls" not in read_page(folder).text
     for document in (read_page(folder), read_sheet(folder)):
         assert "1 measurement was lost and is missing from these values" in document.text
         assert "coalition 10100: worker died three times" in document.text
