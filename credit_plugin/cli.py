@@ -450,19 +450,17 @@ def ui(tracking_uri: str | None, host: str, port: int, auth: bool, prefix: str) 
 def doctor(tracking_uri: str | None) -> None:
     """Check this installation and say what to do about what is wrong.
 
+    Packages, GPU, disk, memory, tracking store, extras and networks. Nothing is changed. Exit code
+    1 if something is wrong (FIX); notes are about what some studies need.
+
     \b
     Example:
       credit doctor
     """  # noqa: D301 - click reads this control character
     from credit_plugin.doctor import diagnose
+    from credit_plugin.doctor.terminal import print_findings
 
-    complaints = 0
-    for ok, subject, advice in diagnose(tracking_uri):
-        click.echo(f"{'ok  ' if ok else 'FIX '} {subject}")
-        if not ok:
-            complaints += 1
-            click.echo(f"     {advice}")
-    if complaints:
+    if not print_findings(diagnose(tracking_uri or None)):
         sys.exit(1)
 
 

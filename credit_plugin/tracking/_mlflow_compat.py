@@ -5,8 +5,10 @@ Each has a contract test, so that an MLflow release that moves one fails there a
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -18,6 +20,43 @@ def sqlite_engine(client: MlflowClient) -> Any | None:
     store = client._tracking_client.store
     engine = getattr(store, "engine", None)
     return engine if engine is not None and engine.dialect.name == "sqlite" else None
+
+
+class Schema(NamedTuple):
+    """Which revision of MLflow's tables a database has.
+
+    Attributes:
+        found: Revision of the database; None if it has no tables of MLflow yet.
+        wanted: The one that the installed MLflow works with.
+        known: Whether the installed MLflow has heard of ``found``; it has not if a newer one was
+            at work.
+    """
+
+    found: str | None
+    wanted: str
+    known: bool
+
+
+def read_schema(uri: str) -> Schema:
+    """Read the revision of a database, which is neither made nor migrated by that.
+
+    Args:
+        uri: Of a database that is there; for sqlite, connecting makes one that is not.
+
+    Raises:
+        SQLAlchemyError: If it cannot be reached or is no database.
+    """
+    from mlflow.store.db import utils
+
+    script = ScriptDirectory.from_config(utils._get_alembic_config(""))
+    engine = utils.create_sqlalchemy_engine(uri)
+    try:
+        with engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+    known = found in {revision.revision for revision in script.walk_revisions()}
+    return Schema(found, str(script.get_current_head()), known)
 
 
 SHARED_VIEW_TAG = "mlflow.sharedViewState."

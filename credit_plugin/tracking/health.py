@@ -1,31 +1,107 @@
-"""Is the tracking store reachable, and is anything left RUNNING in it? For ``credit doctor``."""
+"""Is the tracking store reachable and migrated, and is anything left RUNNING in it?
 
-import mlflow
+For ``credit doctor``, which changes nothing. MLflow makes a database that is not there, and may
+migrate one that is old, when it opens it; so a database is looked at first, without MLflow's store.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mlflow.entities import Run
+from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.tracking import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
-from credit_plugin.tracking.store import STORE_ERRORS, complaint, shown_uri
+from credit_plugin.tracking._mlflow_compat import read_schema
+from credit_plugin.tracking.store import (
+    STORE_ERRORS,
+    complaint,
+    every_page,
+    shown_uri,
+    use_store,
+)
+
+Health = tuple[bool, str, str]
+"""Sound or not, the subject, and what to do."""
 
 
-def check_store(tracking_uri: str | None) -> tuple[bool, str, str]:
-    """Return (sound, subject, advice) of a tracking store."""
-    if tracking_uri:
-        mlflow.set_tracking_uri(tracking_uri)
+def check_store(tracking_uri: str | None) -> Health:
+    """Return (sound, subject, advice) of a tracking store.
+
+    Args:
+        tracking_uri: MLflow's own default if left out.
+    """
+    uri = use_store(tracking_uri)
+    subject = f"tracking store {shown_uri()}"
     try:
-        client = MlflowClient()
-        experiments = [e.experiment_id for e in client.search_experiments()]
-        running = client.search_runs(
-            experiments,
-            "attributes.status = 'RUNNING' and tags.`credit.study` != ''",
-            max_results=100,
-        )
+        if not _is_there(uri):
+            return True, f"{subject} is not there yet: the first study makes it", ""
+        if _is_database(uri):
+            unfit = _unfit(uri, subject)
+            if unfit:
+                return unfit
+        return _running(subject)
     except STORE_ERRORS as error:
-        return False, complaint(error), "give a reachable --tracking-uri"
-    uri = shown_uri()
-    if running:
-        names = ", ".join(sorted({run.data.tags["credit.study"] for run in running}))
-        return (
-            False,
-            f"tracking store {uri}: {len(running)} runs are RUNNING ({names})",
-            "if no study is at work, run its command again: it goes on and closes them",
+        mend = "start the server or mend the store, or name another with --tracking-uri"
+        return False, complaint(error), mend
+
+
+def _is_database(uri: str) -> bool:
+    try:
+        return make_url(uri).get_backend_name() in DATABASE_ENGINES
+    except ArgumentError:
+        return False
+
+
+def _is_there(uri: str) -> bool:
+    """Return whether a store of files is there; of others, opening them shows it."""
+    if _is_database(uri) and make_url(uri).get_backend_name() == "sqlite":
+        path = make_url(uri).database
+        return bool(path) and path != ":memory:" and Path(str(path)).exists()
+    if urlsplit(uri).scheme in ("", "file"):
+        return Path(local_file_uri_to_path(uri)).exists()
+    return True
+
+
+def _unfit(uri: str, subject: str) -> Health | None:
+    """Return what keeps MLflow from working with a database, or None."""
+    schema = read_schema(uri)
+    if schema.found is None:
+        return True, f"{subject} has no tables of MLflow yet: the first study makes them", ""
+    if schema.found == schema.wanted:
+        return None
+    revisions = f"its schema is {schema.found}, the installed MLflow wants {schema.wanted}"
+    if not schema.known:
+        mend = "a newer MLflow was at work there; run: pip install --upgrade mlflow"
+        return False, f"{subject}: {revisions}", mend
+    mend = f"copy the database to a safe place, then run: mlflow db upgrade '{shown_uri()}'"
+    return False, f"{subject} is from an older MLflow: {revisions}", mend
+
+
+def _running(subject: str) -> Health:
+    client = MlflowClient()
+    experiments = every_page(client.search_experiments)
+    running = every_page(
+        lambda page_token: client.search_runs(
+            [experiment.experiment_id for experiment in experiments],
+            "attributes.status = 'RUNNING' and tags.`credit.study` != ''",
+            page_token=page_token,
         )
-    return True, f"tracking store {uri}", ""
+    )
+    if not running:
+        return True, f"{subject}: reachable, no run of a study is RUNNING", ""
+    names = ", ".join(sorted({run.data.tags["credit.study"] for run in running}))
+    runs = "1 run is" if len(running) == 1 else f"{len(running)} runs are"
+    return (
+        False,
+        f"{subject}: {runs} RUNNING since {_oldest(running)} ({names})",
+        "if no study is at work, run its command again: it goes on and closes them",
+    )
+
+
+def _oldest(runs: list[Run]) -> str:
+    started = min(run.info.start_time for run in runs) / 1000
+    return datetime.fromtimestamp(started).strftime("%Y-%m-%d %H:%M")

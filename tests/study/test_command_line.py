@@ -66,10 +66,20 @@ def test_overrides_split_at_settings_and_not_inside_values():
 
 
 def test_doctor_finds_this_installation_sound():
-    result = call("doctor", "--tracking-uri", "sqlite:///:memory:")
-    assert "torch" in result.output
+    result = call("doctor", "--tracking-uri", "sqlite:///mlflow.db")
     assert "torchvision" in result.output
+    assert "mlflow.db is not there yet" in result.output.replace("\n      ", " ")
     assert result.exit_code == 0, result.output
+    assert list(Path().iterdir()) == []
+
+
+def test_doctor_says_what_to_mend():
+    Path("mlflow.db").write_text("no database, whatever its name says: " * 30)
+    result = call("doctor", "--tracking-uri", "sqlite:///mlflow.db")
+    assert result.exit_code == 1
+    told = result.output.replace("\n      ", " ")
+    assert "FIX   tracking store" in told
+    assert "--tracking-uri" in told
 
 
 PROJECT = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text("utf-8"))

@@ -67,6 +67,7 @@ def test_only_the_compat_module_reaches_into_mlflows_objects():
     assert {attribute for _, attribute in reached} == {
         "_tracking_client",
         "_add_static_prefix",
+        "_get_alembic_config",
         "_is_servable_proxied_run_artifact_root",
         "_get_artifact_repo_mlflow_artifacts",
         "_get_proxied_run_artifact_destination_path",
@@ -81,6 +82,15 @@ def test_the_engine_of_a_sqlite_store_is_where_we_look_for_it(client, uri):
 
 def test_a_server_has_no_sqlite_engine_here():
     assert _mlflow_compat.sqlite_engine(mlflow.MlflowClient("http://127.0.0.1:9")) is None
+
+
+def test_a_schema_is_the_one_that_mlflow_itself_checks(client, uri):
+    from mlflow.store.db import utils
+
+    found = _mlflow_compat.read_schema(uri)
+    assert found.found == found.wanted == utils._get_latest_schema_revision()
+    assert found.known
+    assert utils._get_schema_version(_mlflow_compat.sqlite_engine(client)) == found.found
 
 
 def test_the_user_interface_still_knows_shared_views():

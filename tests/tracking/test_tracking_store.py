@@ -6,10 +6,15 @@ from urllib.parse import urlsplit
 
 import mlflow
 import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from mlflow.store.db import utils
+from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
 from sqlalchemy import create_engine
 
 from credit_plugin.errors import InputError
 from credit_plugin.tracking import store
+from credit_plugin.tracking._mlflow_compat import read_schema
 from credit_plugin.tracking.health import check_store
 from credit_plugin.tracking.store import complaint, open_store, shown_uri
 
@@ -136,18 +141,93 @@ def test_a_complaint_is_the_first_line_of_an_error(client, uri, text, line):
     assert complaint(OSError(text)) == f"tracking store {uri}: {line}"
 
 
+def revise(uri, revision):
+    with closing(sqlite3.connect(urlsplit(uri).path)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = ?", [revision])
+
+
+def content(uri):
+    with closing(sqlite3.connect(urlsplit(uri).path)) as database:
+        return list(database.iterdump())
+
+
 def test_health_of_a_sound_store(uri):
-    assert check_store(uri) == (True, f"tracking store {uri}", "")
+    subject = f"tracking store {uri}: reachable, no run of a study is RUNNING"
+    assert check_store(uri) == (True, subject, "")
 
 
 def test_health_names_what_was_left_running(client, tracker, uri):
     client.create_run("0")  # somebody else's
     sound, subject, advice = check_store(uri)
     assert not sound
-    assert "1 runs are RUNNING (toy)" in subject
+    assert "1 run is RUNNING since 2" in subject
+    assert "(toy)" in subject
     assert "again" in advice
     tracker.finish("FINISHED")
     assert check_store(uri)[0]
+
+
+def test_health_of_a_store_from_an_older_mlflow(uri):
+    script = ScriptDirectory.from_config(utils._get_alembic_config(""))
+    older = script.get_revision(read_schema(uri).wanted).down_revision
+    revise(uri, older)
+    before = content(uri)
+    sound, subject, advice = check_store(uri)
+    assert not sound
+    assert f"from an older MLflow: its schema is {older}" in subject
+    assert advice.endswith(f"run: mlflow db upgrade '{uri}'")
+    assert content(uri) == before
+
+
+def test_health_of_a_store_that_is_really_old(tmp_path):
+    """Made as MLflow made it before its last migrations; opening it would migrate it."""
+    uri = f"sqlite:///{tmp_path / 'old.db'}"
+    engine = create_engine(uri)
+    InitialBase.metadata.create_all(engine)
+    config = utils._get_alembic_config(uri)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "7f2a7d5fae7d")  # MLflow 2.8
+    engine.dispose()
+    before = content(uri)
+    sound, subject, advice = check_store(uri)
+    assert not sound
+    assert "its schema is 7f2a7d5fae7d" in subject
+    assert "mlflow db upgrade" in advice
+    assert content(uri) == before
+
+
+def test_health_of_a_store_from_a_newer_mlflow(uri):
+    revise(uri, "fedcba987654")
+    sound, _, advice = check_store(uri)
+    assert not sound
+    assert "pip install --upgrade mlflow" in advice
+
+
+@pytest.mark.parametrize("form", ["sqlite:///{}/absent/mlflow.db", "{}/mlruns", "file://{}/runs"])
+def test_health_makes_no_store(tmp_path, form):
+    sound, subject, _ = check_store(form.format(tmp_path))
+    assert sound
+    assert subject.endswith("is not there yet: the first study makes it")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_health_makes_no_tables(tmp_path):
+    path = tmp_path / "empty.db"
+    path.touch()
+    sound, subject, _ = check_store(f"sqlite:///{path}")
+    assert sound
+    assert "no tables of MLflow yet" in subject
+    assert path.stat().st_size == 0
+
+
+def test_health_of_a_file_that_is_no_database(tmp_path):
+    path = tmp_path / "notes.db"
+    path.write_text("not a database, but long enough to look like one: " * 20)
+    sound, subject, advice = check_store(f"sqlite:///{path}")
+    assert not sound
+    assert "\n" not in subject
+    assert "--tracking-uri" in advice
 
 
 def test_health_of_an_unreachable_store(impatient):
@@ -155,3 +235,9 @@ def test_health_of_an_unreachable_store(impatient):
     assert not sound
     assert "\n" not in subject
     assert "--tracking-uri" in advice
+
+
+def test_health_of_an_unreachable_database():
+    sound, subject, advice = check_store("postgresql://me:hunter2@127.0.0.1:9/mlflow")
+    assert not sound
+    assert "hunter2" not in subject + advice

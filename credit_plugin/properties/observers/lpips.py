@@ -149,14 +149,18 @@ class LpipsObserver(EmbeddingObserver):
         return LpipsNetwork(observer_options(settings, cls.name, LpipsOptions), device)
 
 
+def downloaded_network() -> Path:
+    """Return where AlexNet is once it was downloaded."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / URL.rsplit("/", 1)[1]
+
+
 def _network(options: LpipsOptions) -> Path:
     """Return the file of AlexNet, downloaded if none is named and none is there yet."""
     if options.path is not None:
         return _existing(options.path, "path")
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    path = folder / URL.rsplit("/", 1)[1]
+    path = downloaded_network()
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             torch.hub.download_url_to_file(URL, str(path), "7be5be79", progress=False)
         except (URLError, OSError, RuntimeError):
