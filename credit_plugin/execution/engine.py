@@ -5,7 +5,8 @@ worker calls once to load what its jobs share, and *jobs*, plain data with a key
 fails, gives up after a number of attempts, and yields outcomes in the order in which they finish.
 A factory may offer more: jobs that can be done together (:class:`JoiningFactory`), or files that
 can be brought to machines which do not have them (:class:`PortableFactory`). A new engine is one
-new module in this folder.
+new module in this folder; :mod:`dispatch` keeps account of tries for it, :mod:`in_process` runs
+jobs where there are no workers.
 """
 
 from abc import ABC, abstractmethod
@@ -105,7 +106,14 @@ class Outcome:
 
 
 class Engine(ABC):
-    """Runs jobs; used as a context manager."""
+    """Runs jobs; used as a context manager.
+
+    Args:
+        settings: Workers, threads, attempts, and what else the engine reads of them.
+    """
+
+    def __init__(self, settings: ExecutionSettings) -> None:
+        self.settings = settings
 
     def __enter__(self) -> Self:
         """Return the engine."""
@@ -120,12 +128,10 @@ class Engine(ABC):
         """Close the engine, however the block ended."""
         self.close()
 
-    @abstractmethod
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - an engine that starts nothing has nothing to stop
         """Stop everything that still runs."""
 
-    @abstractmethod
-    def warm_up(self) -> None:
+    def warm_up(self) -> None:  # noqa: B027
         """Start what takes time before the first job is known."""
 
     @abstractmethod

@@ -27,6 +27,7 @@ from multiprocessing.process import BaseProcess
 from credit_plugin.config import ExecutionSettings
 from credit_plugin.execution.dispatch import NEVER, Dispatcher, Seat
 from credit_plugin.execution.engine import Engine, Job, Outcome, RunnerFactory, register_engine
+from credit_plugin.execution.in_process import local_devices
 from credit_plugin.execution.worker_process import work
 
 PRELOADED = ("credit_plugin.game.utilities.worker", "threadpoolctl")
@@ -49,7 +50,7 @@ class ProcessEngine(Engine):
     """
 
     def __init__(self, settings: ExecutionSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._context: BaseContext = multiprocessing.get_context(
             "spawn" if sys.platform == "win32" else "forkserver"
         )
@@ -72,7 +73,7 @@ class ProcessEngine(Engine):
 
     def workers(self, threads: int | None = None) -> int:
         """Return how many jobs run at once: as the settings say, or one for each device."""
-        return self.settings.workers or len(_devices())
+        return self.settings.workers or len(local_devices())
 
     def run(
         self,
@@ -84,7 +85,7 @@ class ProcessEngine(Engine):
     ) -> Iterator[Outcome]:
         """Yield one outcome for each job, in order of completion (see ``Engine.run``)."""
         dispatcher = Dispatcher(jobs, self.settings.attempts)
-        devices = _devices()
+        devices = local_devices()
         count = min(workers or self.workers(), len(jobs))
         threads = threads or self.settings.threads
         try:
@@ -196,14 +197,3 @@ class ProcessEngine(Engine):
             worker.process.join()
             worker.pipe.close()
         self._workers.clear()
-
-
-def _devices() -> list[str]:
-    """Return one device for each worker that makes sense here."""
-    import torch
-
-    gpus = torch.cuda.device_count()
-    if gpus:
-        return [f"cuda:{i}" for i in range(gpus)]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ["cpu"] * max(1, cores or 1)

@@ -86,7 +86,7 @@ class RayEngine(Engine):
     """
 
     def __init__(self, settings: ExecutionSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._cluster = RayCluster(settings.ray)
         self._ray = self._cluster.ray
         self._count = -1

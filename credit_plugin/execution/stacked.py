@@ -38,7 +38,7 @@ class StackedEngine(Engine):
     """
 
     def __init__(self, settings: ExecutionSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._engine: Engine = ENGINES.get(settings.stack.over, "execution.stack.over")(settings)
         self._known: tuple[RunnerFactory, int] | None = None
 
