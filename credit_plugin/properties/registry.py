@@ -62,7 +62,8 @@ class Property(Protocol):
 
     A property may have an ``observer``, the registered name of the network it looks through
     whatever the study's is; ``needs`` with ``classes`` or ``texts``, if it looks at probabilities
-    or prompts; ``options``, a settings class for ``properties.options.<name>``; and a method
+    or prompts; ``per_image``, true if it is a mean over images, so that a single one has it as
+    well; ``options``, a settings class for ``properties.options.<name>``; and a method
     ``identity(settings)``, if it rests on a file or on code that settings do not tell the content
     of.
     """
