@@ -17,7 +17,7 @@ from math import comb
 import numpy as np
 
 from credit_plugin.errors import InputError
-from credit_plugin.game.coalitions import distinct_rows
+from credit_plugin.game.coalitions import complements, distinct_rows
 from credit_plugin.game.table import UtilityTable
 
 
@@ -108,6 +108,23 @@ class Observations:
                 f"{which} contributor {missing[0] + 1}; use regression_adjusted"
             )
         return rows[np.argsort(players)]
+
+    def partner_rows(self, estimator: str) -> np.ndarray:
+        """Return for each coalition the row of its complement, int64 [d], or -1 if it is missing.
+
+        Args:
+            estimator: Who needs them, for the error.
+
+        Raises:
+            InputError: If the empty and the full coalition are the only pair.
+        """
+        rows = complements(self.coalitions)
+        if (rows[self.interior] < 0).all():
+            raise InputError(
+                f"values.estimator: {estimator} needs coalitions together with their complements, "
+                "as design paired_border has them, and the table has none; use regression_adjusted"
+            )
+        return rows
 
     def gap(self, utilities: np.ndarray) -> float:
         """Return v(full) - v(empty), which all values together must be."""
