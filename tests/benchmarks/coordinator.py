@@ -15,6 +15,7 @@ core the coordinator used, which at full length would be a tenth.
 
 import logging
 import math
+import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -42,12 +43,21 @@ class SleepingFactory:
         """Return the runner."""
 
         def run(payload: Mapping[str, Any], report: Callable[[int, int], None]) -> float:
+            if "gather" in payload:
+                gather(Path(payload["gather"]), payload["count"])
             for done in range(REPORTS):
                 time.sleep(self.seconds / REPORTS)
                 report(done + 1, REPORTS)
             return self.seconds
 
         return run
+
+
+def gather(place: Path, count: int) -> None:
+    """Wait until so many processes are here."""
+    (place / str(os.getpid())).touch()
+    while len(list(place.iterdir())) < count:
+        time.sleep(0.5)
 
 
 def recorded(outcome: Outcome) -> Evaluation:
@@ -75,8 +85,10 @@ def measured(workers: int, jobs: int, seconds: float, place: Path) -> tuple[floa
     ledger, outcomes = Ledger(place / f"{workers}.jsonl"), []
     factory = SleepingFactory(seconds)
     with create_engine(settings) as engine:
-        # every actor is up before anything is measured
-        warm = [Job(f"warm {i}", {"coalition": ""}) for i in range(workers)]
+        # every actor is up before anything is measured: none is given a second job before
+        (place / f"{workers}").mkdir()
+        waiting = {"gather": str(place / f"{workers}"), "count": workers}
+        warm = [Job(f"warm {i}", waiting) for i in range(workers)]
         for _ in engine.run(factory, warm):
             pass
         used = time.process_time()
