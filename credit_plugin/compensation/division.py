@@ -114,6 +114,16 @@ def by_values(
     """Return everybody's share by values and what it would pay, whatever the gate says.
 
     Where no value of any property that is paid is positive, values pay nobody.
+
+    Args:
+        values: Of every property, by its name.
+        headline: The property that is paid where the policy names none.
+        images: int [n], accepted images of each.
+        policy: Weights of properties, rule and bounds.
+        tie_key: Keys the hash that settles equal remainders.
+
+    Returns:
+        Shares float64 [n] that sum to 1, and amounts [n] in the currency's smallest unit.
     """
     shares = shares_by_values(values, images, policy, headline)
     if not any(values[name].shares().any() for name in policy.property_weights(headline)):

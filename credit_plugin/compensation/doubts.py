@@ -65,7 +65,9 @@ def find_outliers(
 def robust_scores(numbers: np.ndarray) -> np.ndarray:
     """Return how many standard deviations each number is above the median, by robust estimates.
 
-    Where more than half of the numbers are the same, whatever is above them is infinitely far.
+    The spread is the median distance to the median, scaled to a normal's standard deviation.
+    Numbers are float [n] and so are the scores, without unit, any sign. Where more than half of
+    the numbers are the same, whatever is above them is infinitely far.
     """
     above = numbers - np.median(numbers)
     spread = _TO_SD * float(np.median(np.abs(above)))

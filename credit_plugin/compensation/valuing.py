@@ -31,7 +31,7 @@ def valuation_of(
     Args:
         study: The settings.
         contributors: The players.
-        images: Accepted images of each, in their order or by name.
+        images: Accepted images of each: int [n] in their order, or by name.
     """
     settings, gate = study.values, study.compensation.gate
     groups = groups_of(study.compensation, contributors)

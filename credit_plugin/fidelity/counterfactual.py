@@ -98,7 +98,14 @@ def random_orders(n_players: int, orders: int, seed: int) -> list[np.ndarray]:
 
 
 def random_removal(n_players: int, share: float, orders: int, seed: int) -> Removal:
-    """Return who stays if contributors leave in random orders, nested in the share."""
+    """Return who stays if contributors leave in random orders, nested in the share.
+
+    Args:
+        n_players: Number of contributors.
+        share: Of them that leaves, 0..1.
+        orders: How many random orders.
+        seed: Determines the orders.
+    """
     count = removed_count(n_players, share)
     rest = []
     for order in random_orders(n_players, orders, seed):

@@ -54,5 +54,5 @@ def influences(training: np.ndarray, generated: np.ndarray, damping: float) -> n
 
 
 def divided(scores: np.ndarray, norms: np.ndarray) -> np.ndarray:
-    """Return scores / norms, and 0 for an image whose gradient, and so its norm, is zero."""
+    """Return scores [...] / norms [...], and 0 where the gradient of an image, its norm, is 0."""
     return np.divide(scores, norms, out=np.zeros_like(scores), where=norms > 0)

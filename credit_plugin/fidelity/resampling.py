@@ -96,7 +96,8 @@ def resample_both(
 def correlate(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     """Return Pearson correlations along the last axis, which the arrays share by broadcasting.
 
-    What does not vary predicts nothing: its correlation is 0.
+    Arrays [..., k] give correlations [...] in -1..1. What does not vary predicts nothing: its
+    correlation is 0.
     """
     return np.asarray((_standardised(one) * _standardised(two)).sum(axis=-1))
 

@@ -76,7 +76,7 @@ class Grouping:
         return self.groups.index(group)
 
     def members(self, group: str) -> np.ndarray:
-        """Return which contributors are in a group, int64.
+        """Return the places of a group's contributors, int64 [members].
 
         Raises:
             InputError: If there is no such group.

@@ -60,11 +60,11 @@ def distinct_subsets(generator: np.random.Generator, n: int, size: int, count: i
 
 
 def first_distinct(draw: Callable[[int], np.ndarray], count: int) -> np.ndarray:
-    """Return the first ``count`` distinct rows of a stream.
+    """Return the first distinct rows of a stream, bool [count, n].
 
     Args:
-        draw: Returns the stream's next rows, about as many as it is asked for: fewer if it
-            rejects some, more if they come in blocks.
+        draw: Returns the stream's next rows, bool [k, n], about as many as it is asked for: fewer
+            if it rejects some, more if they come in blocks.
         count: How many distinct rows are wanted; the stream must contain so many.
     """
     rows = draw(count)

@@ -46,7 +46,14 @@ def write_rows(
     coalitions: Sequence[Sequence[int]],
     columns: Mapping[str, Sequence[Any]],
 ) -> None:
-    """Write a utility table's cells; readers see the old file or the whole new one."""
+    """Write a utility table's cells; readers see the old file or the whole new one.
+
+    Args:
+        path: The file; its folder is made.
+        contributors: n names, the first columns.
+        coalitions: 0 and 1 [m, n].
+        columns: The other columns by name, m cells each.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     with draft.open("w", encoding="utf-8", newline="") as file:

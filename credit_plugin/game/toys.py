@@ -50,7 +50,7 @@ class AdditiveGame:
         return self.base + np.asarray(coalitions, dtype=np.float64) @ self.worths
 
     def shapley(self) -> np.ndarray:
-        """Return the worths."""
+        """Return the worths, float64 [n]."""
         return self.worths.copy()
 
 
@@ -73,7 +73,7 @@ class GloveGame:
         return np.minimum(*held).astype(np.float64)
 
     def shapley(self) -> np.ndarray:
-        """Return the chance of arriving when gloves of the other hand are waiting."""
+        """Return the chance of arriving when the other hand is waiting, float64 [n]."""
         values = [_waiting(self.left, self.right)] * self.left
         return np.array(values + [_waiting(self.right, self.left)] * self.right)
 
@@ -104,7 +104,7 @@ class AirportGame:
         return (np.asarray(coalitions, dtype=np.float64) * self.needs).max(axis=1)
 
     def shapley(self) -> np.ndarray:
-        """Return the shares: each piece of the runway is paid by all who need it, equally."""
+        """Return shares float64 [n]: all who need a piece of the runway pay it equally."""
         order = np.argsort(self.needs)
         pieces = np.diff(self.needs[order], prepend=0.0)
         values = np.empty(self.n_players)
@@ -130,7 +130,7 @@ class CarrierGame:
         return np.where(missing.any(axis=1), 0.0, 1.0)
 
     def shapley(self) -> np.ndarray:
-        """Return 1 / |carrier| for its players and 0 for the others."""
+        """Return 1 / |carrier| for its players and 0 for the others, float64 [n]."""
         values = np.zeros(self.n_players)
         values[self.carrier] = 1 / len(self.carrier)
         return values
@@ -152,14 +152,14 @@ class WeightGame(ABC):
 
     @abstractmethod
     def of_weight(self, weight: np.ndarray) -> np.ndarray:
-        """Return f of total weights, elementwise."""
+        """Return f, float64 [...], of total weights int64 [...]."""
 
     def __call__(self, coalitions: np.ndarray) -> np.ndarray:
         """Return f of the members' total weight."""
         return self.of_weight(np.asarray(coalitions, dtype=np.int64) @ self.weights)
 
     def shapley(self) -> np.ndarray:
-        """Return the values by counting."""
+        """Return the values by counting, float64 [n]."""
         n, total = self.n_players, int(self.weights.sum())
         totals = np.arange(total + 1)
         chance = np.array([1 / (n * comb(n - 1, size)) for size in range(n)])
@@ -198,7 +198,7 @@ class VotingGame(WeightGame):
         return cls([1] * n_players, n_players // 2 + 1)
 
     def of_weight(self, weight: np.ndarray) -> np.ndarray:
-        """Return whether weights reach the quota."""
+        """Return 1 where weights [...] reach the quota, else 0."""
         return (weight >= self.quota).astype(np.float64)
 
 
@@ -215,7 +215,7 @@ class SaturatingGame(WeightGame):
         self.scale = scale
 
     def of_weight(self, weight: np.ndarray) -> np.ndarray:
-        """Return the saturating quality of amounts."""
+        """Return the saturating quality, 0..1, of amounts [...]."""
         return 1 - np.exp(-weight / self.scale)
 
 
@@ -239,5 +239,5 @@ class NoisyGame:
         return utilities + self.sd * self._generator.standard_normal(len(utilities))
 
     def shapley(self) -> np.ndarray:
-        """Return the values of the game without noise."""
+        """Return the values of the game without noise, float64 [n]."""
         return self.game.shapley()

@@ -32,7 +32,7 @@ class Embedder(Protocol):
         """Return float32 [N, d] of uint8 images [N, H, W, C].
 
         Args:
-            images: To embed.
+            images: uint8 [N, H, W, C].
             report: Called with (images done, images in all).
         """
 
@@ -117,7 +117,14 @@ def in_batches(
     batch_size: int,
     report: Report | None,
 ) -> np.ndarray:
-    """Return what a function makes of images, a batch at a time, as float32."""
+    """Return what a function makes of images, a batch at a time, as float32 [N, ...].
+
+    Args:
+        embed: Makes [b, ...] of a batch of images [b, H, W, C].
+        images: uint8 [N, H, W, C], at least one.
+        batch_size: Images at once.
+        report: Called with (images done, images in all).
+    """
     parts: list[np.ndarray] = []
     for start in range(0, len(images), batch_size):
         parts.append(embed(images[start : start + batch_size]).astype(np.float32))
@@ -132,5 +139,5 @@ def colour_tensor(images: np.ndarray, device: str) -> Tensor:
 
 
 def as_colour(images: np.ndarray) -> np.ndarray:
-    """Return images with three channels; grey ones get three equal ones."""
+    """Return images [N, H, W, 3] of [N, H, W, C]; grey ones get three equal channels."""
     return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images

@@ -51,10 +51,10 @@ class PropertySuite:
         return self.observers[observer_of(self.settings, self.settings.headline)]
 
     def measure(self, images: np.ndarray, condition: np.ndarray | None = None) -> dict[str, float]:
-        """Return every property of uint8 images [N, H, W, C].
+        """Return every property of samples by name, each in its own unit.
 
         Args:
-            images: Samples.
+            images: uint8 [N, H, W, C].
             condition: int64 [N], which of the study's conditions each is to show, if it has any.
         """
         seen = {

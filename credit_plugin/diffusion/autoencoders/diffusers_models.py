@@ -56,6 +56,8 @@ class DiffusersAutoencoder(Autoencoder):
 
 @register_format("diffusers_models")
 class _Diffusers(Format):
+    """A folder that diffusers wrote: config.json and safetensors."""
+
     def fits(self, folder: Path, class_name: str) -> bool:
         return class_name in CLASSES
 

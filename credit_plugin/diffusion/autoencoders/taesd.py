@@ -124,6 +124,8 @@ class TinyAutoencoder(Autoencoder):
 
 @register_format("taesd")
 class _Files(Format):
+    """A folder with the two published files, or with what this package wrote of them."""
+
     def fits(self, folder: Path, class_name: str) -> bool:
         published = [_file(folder, part, PUBLISHED) for part in PARTS]
         return class_name == CLASS_NAME or (not class_name and all(published))

@@ -1,4 +1,9 @@
-"""Stable Diffusion 1.x and 2.x: a UNet with cross-attention to one text encoder."""
+"""Stable Diffusion 1.x and 2.x: a UNet with cross-attention to one text encoder.
+
+What the UNet is given of a prompt is the last hidden state of the encoder, float [tokens, width],
+77 tokens of 768 (1.x) or 1,024 (2.x) numbers. It predicts what the scheduler of the pipeline's
+folder says: noise, or velocity for some 2.x.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,10 @@
-"""Stable Diffusion 3: a transformer over latents and texts, trained by flow matching."""
+"""Stable Diffusion 3: a transformer over latents and texts, trained by flow matching.
+
+What it is given of a prompt are the joined hidden states of its encoders, float [tokens, width],
+and their pooled states, float [d]. It predicts the velocity from latents to noise
+(:mod:`credit_plugin.diffusion.flow`). Latents are cut into patches of 2 x 2, so their sides are
+even.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -44,7 +44,14 @@ _LETTERS = 13.2  # on an inch of a subtitle
 
 
 def draw_interval(axes: Axes, place: float, found: Interval, kind: str) -> None:
-    """Draw a method's number and interval on its row."""
+    """Draw a method's number and interval on its row.
+
+    Args:
+        axes: Where to draw.
+        place: Height of the row.
+        found: The number with the ends of its interval; what is not finite is left out.
+        kind: A key of ``MARKS``.
+    """
     mark = MARKS[kind]
     if kind == "values":
         axes.axhspan(place - 0.5, place + 0.5, color=BLUE, alpha=0.09, lw=0, zorder=0)

@@ -15,6 +15,6 @@ from credit_plugin.seeding import numpy_generator
 
 @register_design("add_one_in")
 def add_one_in(n_players: int, rows: int, seed: int) -> np.ndarray:
-    """Return ``rows`` coalitions of one member, or all n if there are no more."""
+    """Return coalitions bool [rows, n] of one member, all n of them if ``rows`` is more."""
     order = numpy_generator(seed, "", "design add one in").permutation(n_players)[:rows]
     return order[:, None] == np.arange(n_players)

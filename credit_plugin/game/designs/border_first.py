@@ -26,7 +26,7 @@ _FIRST = 1e9
 
 @register_design("border_first")
 def border_first(n_players: int, rows: int, seed: int) -> np.ndarray:
-    """Return ``rows`` coalitions, complements next to each other.
+    """Return coalitions bool [rows, n], complements next to each other.
 
     An odd number of rows ends in a coalition without its complement.
     """

@@ -18,7 +18,7 @@ MOST_PLAYERS = 16
 
 @register_design("exact")
 def exact(n_players: int, rows: int, seed: int) -> np.ndarray:
-    """Return the first ``rows`` coalitions, complements next to each other.
+    """Return the first coalitions, bool [rows, n], complements next to each other.
 
     Raises:
         InputError: If there are more than 16 players.

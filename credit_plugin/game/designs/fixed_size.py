@@ -18,7 +18,7 @@ from credit_plugin.seeding import numpy_generator
 
 @register_design("fixed_size")
 def fixed_size(n_players: int, rows: int, seed: int, *, size: int | None = None) -> np.ndarray:
-    """Return ``rows`` distinct coalitions of ``size`` members, or all if there are no more.
+    """Return distinct coalitions bool [rows, n] of ``size`` members, fewer if there are no more.
 
     Args:
         n_players: Number of contributors.

@@ -15,6 +15,6 @@ from credit_plugin.seeding import numpy_generator
 
 @register_design("leave_one_out")
 def leave_one_out(n_players: int, rows: int, seed: int) -> np.ndarray:
-    """Return ``rows`` coalitions of n - 1 members, or all n if there are no more."""
+    """Return coalitions bool [rows, n] of n - 1 members, all n of them if ``rows`` is more."""
     order = numpy_generator(seed, "", "design leave one out").permutation(n_players)[:rows]
     return order[:, None] != np.arange(n_players)

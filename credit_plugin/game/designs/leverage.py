@@ -26,7 +26,7 @@ from credit_plugin.game.layers import layered_pairs
 
 @register_design("leverage")
 def leverage(n_players: int, rows: int, seed: int) -> np.ndarray:
-    """Return ``rows`` coalitions, complements next to each other.
+    """Return coalitions bool [rows, n], complements next to each other.
 
     An odd number of rows ends in a coalition without its complement.
     """

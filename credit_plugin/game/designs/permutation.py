@@ -23,7 +23,7 @@ from credit_plugin.seeding import numpy_generator
 
 @register_design("permutation")
 def permutation(n_players: int, rows: int, seed: int) -> np.ndarray:
-    """Return ``rows`` distinct coalitions, chain after chain, each from the smallest on."""
+    """Return distinct coalitions bool [rows, n], chain after chain, each from the smallest on."""
     generator = numpy_generator(seed, "", "design permutations")
     sizes = np.arange(1, n_players)[:, None]
 

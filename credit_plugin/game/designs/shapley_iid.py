@@ -29,7 +29,7 @@ def kernel_of_sizes(n_players: int) -> np.ndarray:
 
 @register_design("shapley_iid")
 def shapley_iid(n_players: int, rows: int, seed: int) -> np.ndarray:
-    """Return ``rows`` independent draws."""
+    """Return independent draws, bool [rows, n]."""
     uniform = numpy_generator(seed, "", "design sizes").random(rows)
     steps = np.cumsum(kernel_of_sizes(n_players))[:-1]
     sizes = 1 + np.searchsorted(steps, uniform, side="right")

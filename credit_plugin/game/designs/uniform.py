@@ -14,7 +14,7 @@ from credit_plugin.seeding import numpy_generator
 
 @register_design("uniform")
 def uniform(n_players: int, rows: int, seed: int) -> np.ndarray:
-    """Return ``rows`` distinct coalitions, none of them empty or full."""
+    """Return distinct coalitions bool [rows, n], none of them empty or full."""
     generator = numpy_generator(seed, "", "design uniform")
     if 2**n_players <= LISTABLE:
         codes = 1 + generator.permutation(2**n_players - 2)[:rows]

@@ -79,7 +79,15 @@ class Utility(ABC):
         losses: Mapping[str, float],
         clock: "Stopwatch",
     ) -> dict[str, Any]:
-        """Measure the samples of a coalition, keep a picture of them, and return everything."""
+        """Measure the samples of a coalition, keep a picture of them, and return everything.
+
+        Args:
+            bench: What the worker has at hand.
+            payload: Of the job: coalition, repeat and key.
+            images: uint8 [N, H, W, C], the samples.
+            losses: What training reports of itself.
+            clock: Counts the seconds of each part.
+        """
         coalition = from_bits(payload["coalition"])
         properties = bench.measure(images, payload["repeat"], coalition)
         bench.save_preview(payload["key"], images)

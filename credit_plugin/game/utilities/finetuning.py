@@ -1,4 +1,10 @@
-"""Utility ``finetuning``: v(S) of the full model fine-tuned on S, without pruning."""
+"""Utility ``finetuning``: v(S) of the full model fine-tuned on S, without pruning.
+
+The network starts as the trained full model, is trained on the images of S alone with
+``game.finetuning``, and v(S) is the property of its samples, in the property's unit. What the full
+model has learnt of absent contributors fades but need not vanish, which retraining on S would not
+know. The empty coalition's model is the same architecture, untrained.
+"""
 
 from torch import nn
 

@@ -25,7 +25,7 @@ def body() -> Mapping[str, Any]:
 
     Raises:
         InputError: If it is neither.
-        RequestEntityTooLarge: If it is larger than anything that belongs here.
+        werkzeug.exceptions.RequestEntityTooLarge: If it is larger than anything that belongs here.
     """
     request.max_content_length = LARGEST_BODY
     if not request.is_json:

@@ -66,7 +66,7 @@ class OpenClipObserver(EmbeddingObserver, TextObserver):
         return ImageSet(images, _unit(seen.features), seen.probabilities)
 
     def read(self, texts: Sequence[str]) -> np.ndarray:
-        """Return embeddings of texts, of unit length."""
+        """Return embeddings of texts, float32 [t, d], of unit length."""
         return _unit(self.network.read(texts))
 
     @classmethod

@@ -51,11 +51,11 @@ class SoftmaxHead:
 
 
 def fit_head(features: np.ndarray, labels: np.ndarray, penalty: float = PENALTY) -> SoftmaxHead:
-    """Fit a head to features [N, d] and labels [N] of at least two classes.
+    """Fit a head to features of at least two classes.
 
     Args:
-        features: Of real images.
-        labels: Their classes.
+        features: float [N, d] of real images.
+        labels: int [N], their classes.
         penalty: C of the penalty, the larger the weaker.
 
     Raises:
