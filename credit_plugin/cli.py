@@ -393,7 +393,12 @@ def presets() -> None:
 
 @main.group()
 def data() -> None:
-    """Look after contributor datasets."""
+    """Look after contributor datasets.
+
+    \b
+    Example:
+      credit data check photos/ --image-size 32
+    """  # noqa: D301 - click reads this control character
 
 
 @data.command()

@@ -187,7 +187,7 @@ _action(
     "contest",
     "Contest a payout: only this payee's money waits until somebody decides.\n\n"
     "Grounds: images, copies, consent, measurement, arithmetic, other.",
-    'photos.values/1 --payee "Atelier One" --ground images -m "20 are missing"',
+    'designers.values/1 --payee "Micah Lanier" --ground images -m "20 are missing"',
     (
         click.option("--payee", required=True, metavar="NAME", help="Whose payout."),
         click.option("--ground", required=True, metavar="GROUND", help="One of the grounds."),
