@@ -9,7 +9,8 @@ pairs), and is charged what the errors e cost the values,
 
 with m_s coalitions of size s in the table: errors in a size that was enumerated cost nothing, since
 the correction there is exact. The cheapest proxy wins; another than ``ridge`` only if it is cheaper
-in every fold, because a cost is itself an estimate.
+in every fold, because a cost is itself an estimate. With a single pair nothing can be left out, and
+it is ``ridge``.
 
 Which proxies are asked depends on the number of contributors n and coalitions M: ``ridge`` and
 ``equal`` always; ``trees`` from M = 12 n on, below which they have too little to learn from, and up
@@ -48,6 +49,10 @@ def auto(observed: Observations) -> Readout:
         return exact(observed).explained("exact", "every coalition was evaluated")
     observed.need_interior()
     proxies = {name: create_proxy(name, observed) for name in _candidates(observed)}
+    if deal_pairs(observed.coalitions[observed.interior]).max() == 0:
+        readout = adjusted_by(observed, proxies[PREFERRED])
+        why = "there is one pair of coalitions alone, so none can be left out to compare proxies"
+        return readout.explained(f"regression_adjusted, proxy {PREFERRED}", why)
     costs = {name: _costs(observed, proxy) for name, proxy in proxies.items()}
     chosen = min(costs, key=lambda name: float(costs[name].sum()))
     if not (costs[chosen] < costs[PREFERRED]).all():
