@@ -1,11 +1,13 @@
 """Progress of long work: a live bar on a terminal, a line now and then elsewhere.
 
 Both say the phase, how much is done, and how much time is left. In a log (``mlflow run`` into a
-file, CI) a line is printed when a phase starts, every ``LINE_SECONDS`` and when it ends.
+file, CI) a line is printed when a phase starts, every ``LINE_SECONDS`` and when it ends. A notebook
+has one line for each phase, which is written anew.
 """
 
 import time
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -19,6 +21,7 @@ from rich.progress import (
 )
 
 LINE_SECONDS = 10.0
+NOTEBOOK_SECONDS = 1.0
 
 
 class ProgressDisplay:
@@ -33,6 +36,8 @@ class ProgressDisplay:
         self.console = console or Console(stderr=True, quiet=quiet, highlight=False)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
+        self._cell: Any = None  # where a notebook shows the phase
+        self._every = NOTEBOOK_SECONDS if self.console.is_jupyter else LINE_SECONDS
         self._name, self._total, self._unit = "", 1.0, ""
         self._started = self._printed = 0.0
         self._first = 0.0
@@ -54,7 +59,8 @@ class ProgressDisplay:
         self._name, self._total, self._unit = name, float(max(total, 1)), unit
         self._started = self._printed = time.monotonic()
         self._first = done
-        if self.console.is_terminal:
+        self._cell = None
+        if self._has_bars:
             self._bar = Progress(
                 TextColumn("{task.description:<14}"),
                 BarColumn(bar_width=32),
@@ -70,22 +76,22 @@ class ProgressDisplay:
             self._task = self._bar.add_task(name, total=total, completed=int(done))
         else:
             already = f", {done:.0f} done before" if done else ""
-            self.console.print(f"{name}: {total} {unit}{already}")
+            self._say(f"{name}: {total} {unit}{already}")
 
     def update(self, done: float) -> None:
         """Say that ``done`` units of the current phase are done; fractions count."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=round(done, 1))
-        elif time.monotonic() - self._printed >= LINE_SECONDS:
+        elif time.monotonic() - self._printed >= self._every:
             self._printed = time.monotonic()
-            self.console.print(self._line(done))
+            self._say(self._line(done))
 
     def finish(self) -> None:
         """Say that the current phase is complete."""
         self.update(self._total)
         self._stop_bar()
-        if not self.console.is_terminal:
-            self.console.print(f"{self._name}: done in {_clock(self._elapsed)}")
+        if not self._has_bars:
+            self._say(f"{self._name}: done in {_clock(self._elapsed)}")
 
     def note(self, text: str) -> None:
         """Print a line of its own, above the bar."""
@@ -93,8 +99,24 @@ class ProgressDisplay:
         console.print(text, markup=False, soft_wrap=True)
 
     @property
+    def _has_bars(self) -> bool:
+        return self.console.is_terminal and not self.console.is_jupyter
+
+    @property
     def _elapsed(self) -> float:
         return time.monotonic() - self._started
+
+    def _say(self, text: str) -> None:
+        if not self.console.is_jupyter:
+            self.console.print(text)
+        elif not self.console.quiet:
+            from IPython.display import display
+
+            shown = {"text/plain": text}
+            if self._cell is None:
+                self._cell = display(shown, raw=True, display_id=True)
+            else:
+                self._cell.update(shown, raw=True)
 
     def _line(self, done: float) -> str:
         share = done / self._total
