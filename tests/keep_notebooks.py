@@ -63,9 +63,13 @@ def tags(cell: Any) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Return variables in which ``!credit`` is the command of this Python's packages."""
-    here = str(Path(sys.executable).parent)
     known = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    return {**known, "PATH": os.pathsep.join((here, os.environ.get("PATH", "")))}
+    return {
+        **known,
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
+        # tqdm says with its path that it would like to have ipywidgets
+        "PYTHONWARNINGS": "ignore:IProgress not found",
+    }
 
 
 def texts(notebook: Any) -> list[str]:
