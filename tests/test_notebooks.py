@@ -35,7 +35,7 @@ def test_it_is_a_notebook_with_settings_in_one_place(path):
 @by_notebook()
 def test_outputs_are_kept_and_were_made_by_this_code(path):
     notebook = read(path)
-    assert notebook.metadata["kept"]["code"] == code_hash(notebook), "python -m tests.keep_notebooks"
+    assert notebook.metadata["kept"]["code"] == code_hash(notebook), "run tests.keep_notebooks"
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert not [o for cell in code for o in cell.outputs if o.output_type == "error"]
