@@ -16,4 +16,6 @@ def own_folder(tmp_path, monkeypatch):
 
 def pytest_collection_modifyitems(items):
     """Put whole studies first: the longest modules must not be left for one process at the end."""
-    items.sort(key=lambda item: item.path.parent.name != "study")
+    items.sort(
+        key=lambda item: item.path.parent.name != "study" and "notebooks" not in item.path.name
+    )

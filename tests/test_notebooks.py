@@ -1,15 +1,73 @@
 """Notebooks: every one runs, in small, and what is kept in it was made by its code."""
 
+import sys
+from pathlib import Path
+
 import nbformat
 import pytest
 from keep_notebooks import ABSOLUTE, FOLDER, code_hash, read, run, tags, texts
 
+sys.path.insert(0, str(Path(__file__).parent / "study"))
+from micro import MICRO
+
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MOST_BYTES = 2_500_000
 
-SMALL = {
-    "07_estimators": "budgets = [32, 64]; repetitions = 3",
+BRIEF = {
+    "diffusion": {"training": {"steps": 24, "warmup_steps": 2}},
+    "pruning": {"finetuning": {"steps": 10, "warmup_steps": 2}},
+    "sampling": {"samples": 48, "steps": 3},
+    "properties": {"classifier": {"steps": 30}},
+    "game": {
+        "budget": 20,
+        "border_repeats": 2,
+        "repeated_coalitions": 1,
+        "finetuning": {"steps": 4, "warmup_steps": 1},
+    },
 }
+CHECK = {
+    "alphas": [0.5],
+    "coalitions": 9,
+    "removals": [0.4],
+    "removal_seeds": 1,
+    "random_orders": 1,
+    "resamples": 100,
+    "images_each": 4,
+    "generated": 8,
+    "methods": ["own_property", "image_count", "random_order"],
+    "curves": [],
+    "proxies": ["sparsified_finetuning"],
+}
+SEARCH = {
+    "trials": 3,
+    "coalitions": 10,
+    "judge_after": 5,
+    "search": {"game.finetuning.steps": [4, 8], "sampling.samples": [32, 48]},
+}
+FEW = [
+    "sampling.steps=3",
+    "game.border_repeats=2",
+    "game.repeated_coalitions=1",
+    "properties.classifier.steps=30",
+    "properties.clusters=5",
+]
+SMALL = {
+    "01_quickstart": f"preset, overrides = 'digits', {MICRO}",
+    "02_your_own_images": f"images_each, settings = 20, {BRIEF}",
+    "03_is_it_right": f"overrides, check = {MICRO}, {CHECK}",
+    "04_tuning": f"overrides, tuning = {MICRO}, {SEARCH}",
+    "05_paper_use_cases": "steps, samples, budget = 20, 32, 14; images_each = 12"
+    f"; autoencoder_steps, common = 5, {FEW}",
+    "06_governance": f"settings = {BRIEF}",
+    "07_estimators": "budgets, repetitions = [32, 64], 3",
+}
+"""What each notebook's cell of parameters is followed by."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """One folder for all: notebooks go on with what others have made of the same study."""
+    return tmp_path_factory.mktemp("notebooks")
 
 
 def by_notebook(paths=NOTEBOOKS):
@@ -18,8 +76,8 @@ def by_notebook(paths=NOTEBOOKS):
 
 @pytest.mark.slow
 @by_notebook()
-def test_it_runs(path, tmp_path):
-    made = run(read(path), tmp_path, SMALL[path.stem])
+def test_it_runs(path, place):
+    made = run(read(path), place, SMALL[path.stem])
     assert not [text for text in texts(made) if "Traceback" in text]
 
 
