@@ -299,6 +299,13 @@ def test_auto_takes_the_proxy_that_pays():
     assert "trees" not in chosen(AdditiveGame(np.arange(12.0)), 60)["why"]
 
 
+def test_auto_takes_one_pair_of_coalitions_as_it_is():
+    rows = design(6, 4, seed=0)
+    found = estimate(UtilityTable.from_arrays(rows, rows.sum(axis=1) ** 0.5), resamples=2)
+    assert found.values.sum() == pytest.approx(6**0.5)
+    assert "a single pair" in found.diagnostics["why"]
+
+
 def test_semivalues_are_what_enumeration_says():
     n, utilities = 6, np.random.default_rng(2).normal(size=64)
     rows = everything(n)

@@ -48,6 +48,10 @@ def auto(observed: Observations) -> Readout:
     if observed.n_players <= MAX_PLAYERS and len(observed.utilities) == 2**observed.n_players:
         return exact(observed).explained("exact", "every coalition was evaluated")
     observed.need_interior()
+    if not deal_pairs(observed.coalitions[observed.interior]).any():
+        readout = adjusted_by(observed, create_proxy(PREFERRED, observed))
+        why = "a single pair of coalitions leaves none to compare proxies on"
+        return readout.explained(f"regression_adjusted, proxy {PREFERRED}", why)
     proxies = {name: create_proxy(name, observed) for name in _candidates(observed)}
     if deal_pairs(observed.coalitions[observed.interior]).max() == 0:
         readout = adjusted_by(observed, proxies[PREFERRED])
