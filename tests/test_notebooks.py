@@ -5,7 +5,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython import display
 from keep_notebooks import ABSOLUTE, FOLDER, code_hash, read, run, tags, texts
+from rich.console import Console
+
+from credit_plugin.progress import ProgressDisplay
 
 sys.path.insert(0, str(Path(__file__).parent / "study"))
 from micro import MICRO
@@ -51,14 +55,27 @@ FEW = [
     "properties.classifier.steps=30",
     "properties.clusters=5",
 ]
+HERE = """
+import shlex
+from click.testing import CliRunner
+from credit_plugin.cli import main
+
+def system(line):
+    command, _, _ = get_ipython().var_expand(line, depth=1).partition(" | ")
+    print(CliRunner().invoke(main, shlex.split(command)[1:]).output)
+
+get_ipython().system = system
+"""
+"""Commands run in the notebook's own process: a dozen starts of Python cost more than the rest."""
+
 SMALL = {
     "01_quickstart": f"preset, overrides = 'digits', {MICRO}",
-    "02_your_own_images": f"images_each, settings = 20, {BRIEF}",
+    "02_your_own_images": f"{HERE}images_each, settings = 20, {BRIEF}",
     "03_is_it_right": f"overrides, check = {MICRO}, {CHECK}",
     "04_tuning": f"overrides, tuning = {MICRO}, {SEARCH}",
     "05_paper_use_cases": "steps, samples, budget = 20, 32, 14; images_each = 12"
     f"; autoencoder_steps, common = 5, {FEW}",
-    "06_governance": f"settings = {BRIEF}",
+    "06_governance": f"{HERE}settings = {BRIEF}",
     "07_estimators": "budgets, repetitions = [32, 64], 3",
 }
 """What each notebook's cell of parameters is followed by."""
@@ -113,3 +130,23 @@ def test_every_picture_is_described_in_words(path):
         if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
             assert following is not None
             assert following.source.startswith("*"), cell.source
+
+
+def test_a_phase_has_one_line_that_is_written_anew(monkeypatch):
+    new, again = [], []
+
+    class Line:
+        def update(self, data, raw):
+            again.append(data["text/plain"])
+
+    def show(data, raw, display_id):
+        new.append(data["text/plain"])
+        return Line()
+
+    monkeypatch.setattr(display, "display", show)
+    with ProgressDisplay(Console(force_jupyter=True)) as shown:
+        for phase in ("full model", "coalitions"):
+            shown.phase(phase, 10)
+            shown.finish()
+    assert new == ["full model: 10 steps", "coalitions: 10 steps"]
+    assert again == ["full model: done in 0:00", "coalitions: done in 0:00"]
