@@ -274,14 +274,6 @@ def test_auto_enumerates_when_it_can_and_says_so():
     assert found.diagnostics["why"] == "every coalition was evaluated"
 
 
-def test_auto_of_a_single_pair_compares_nothing():
-    rows = design(5, 4)
-    found = estimate(UtilityTable.from_arrays(rows, AdditiveGame([1, 2, 3, 4, 5])(rows)))
-    assert found.values.sum() == pytest.approx(15)
-    assert found.diagnostics["chosen"] == "regression_adjusted, proxy ridge"
-    assert "one pair" in found.diagnostics["why"]
-
-
 def test_auto_takes_the_proxy_that_pays():
     """Thresholds are for trees; additive games for the additive proxy."""
 

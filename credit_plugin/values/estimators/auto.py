@@ -53,10 +53,6 @@ def auto(observed: Observations) -> Readout:
         why = "a single pair of coalitions leaves none to compare proxies on"
         return readout.explained(f"regression_adjusted, proxy {PREFERRED}", why)
     proxies = {name: create_proxy(name, observed) for name in _candidates(observed)}
-    if deal_pairs(observed.coalitions[observed.interior]).max() == 0:
-        readout = adjusted_by(observed, proxies[PREFERRED])
-        why = "there is one pair of coalitions alone, so none can be left out to compare proxies"
-        return readout.explained(f"regression_adjusted, proxy {PREFERRED}", why)
     costs = {name: _costs(observed, proxy) for name, proxy in proxies.items()}
     chosen = min(costs, key=lambda name: float(costs[name].sum()))
     if not (costs[chosen] < costs[PREFERRED]).all():
