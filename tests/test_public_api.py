@@ -222,7 +222,7 @@ def registries():
 def test_contributing_names_every_registry():
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     announced = {
-        f"credit_plugin.{name}" for name in re.findall(r"`(?:credit_plugin)?\.(\w+)`", text)
+        f"credit_plugin.{name}" for name in re.findall(r"[`\"](?:credit_plugin)?\.(\w+)[`\"]", text)
     }
     assert set(registries()) <= announced
     assert len(registries()) == 13

@@ -53,6 +53,7 @@ SMALL_DEMO = (
 )
 SMALL_CHECK = (
     "fidelity.methods=[pixel_similarity]",
+    "fidelity.proxies=[]",
     "fidelity.removals=[]",
     "fidelity.random_orders=2",
     "fidelity.resamples=100",

@@ -58,7 +58,8 @@ def test_where_steps_are_slower_together_each_coalition_is_trained_alone(finishe
 
 
 def test_a_study_on_ray_whose_files_are_sent_is_the_same_study(finished, home, tmp_path):
-    asked = ["execution.engine=ray", "execution.ray={files: sent, address: local}"]
+    ray = "execution.ray={files: sent, address: local}"
+    asked = ["execution.engine=ray", ray, "execution.workers=1"]
     result = run_in(tmp_path, micro_study(*asked))
     one, other = properties(home / "studies"), properties(tmp_path / "studies")
     assert other.keys() == one.keys()
