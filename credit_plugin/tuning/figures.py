@@ -4,7 +4,7 @@ The front is a staircase: between two of its trials no trial is better than the 
 say what a trial is, as colours do; bars are one standard error.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -18,8 +18,10 @@ from credit_plugin.fidelity.figures.drawing import GREEN, write_title
 from credit_plugin.tuning.result import TuningResult
 from credit_plugin.tuning.selection import complete_trials, rule_in_words
 from credit_plugin.tuning.trial import Trial
+from credit_plugin.tuning.wording import flops_words
 
-UNIT = {"seconds": "seconds for one coalition", "flops": "operations for one coalition (FLOP)"}
+UNIT = {"seconds": "seconds for one coalition", "flops": "operations for one coalition"}
+_TICK: Mapping[str, Callable[[float], str]] = {"seconds": "{:g}".format, "flops": flops_words}
 OBJECTIVE = {"fidelity": "fidelity to retraining", "cost": "cost of a coalition"}
 
 
@@ -46,7 +48,7 @@ def front_figure(result: TuningResult) -> Figure:
     _mark(axes, result, result.trial(result.chosen), "D", BLUE, "chosen")
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axes.xaxis.set_major_formatter(lambda x, _: _TICK[unit](x))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(UNIT[unit], color=SOFT)
     axes.set_ylabel(f"{result.settings.fidelity.title()} correlation with retraining", color=SOFT)
