@@ -49,6 +49,42 @@ _PROPERTIES = {
         "Whose work makes the model’s images colourful?",
         "how colourful the generated images are",
     ),
+    "kernel_distance": (
+        "Whose work brings the model’s images close to real ones?",
+        "how far the generated images are from the real ones",
+    ),
+    "fid": (
+        "Whose work brings the model’s images close to real ones?",
+        "how far the generated images are from the real ones (FID)",
+    ),
+    "kid": (
+        "Whose work brings the model’s images close to real ones?",
+        "how far the generated images are from the real ones (KID)",
+    ),
+    "precision": (
+        "Whose work makes the model’s images realistic?",
+        "how many of the generated images look like real ones",
+    ),
+    "recall": (
+        "Whose work makes the model cover what is real?",
+        "how many of the real images are like something that the model generates",
+    ),
+    "pairwise_distance": (
+        "Whose work makes the model’s images diverse?",
+        "how different generated images are from each other",
+    ),
+    "lpips": (
+        "Whose work makes the model’s images diverse?",
+        "how different generated images look, two by two",
+    ),
+    "aesthetic": (
+        "Whose work makes the model’s images beautiful?",
+        "how beautiful people would find the generated images, by a model of their ratings",
+    ),
+    "clip_score": (
+        "Whose work makes the model’s images follow their prompts?",
+        "how well the generated images fit the texts that were asked for",
+    ),
 }
 
 _UTILITIES = {
