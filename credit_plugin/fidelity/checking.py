@@ -208,12 +208,46 @@ class FidelityCheck:
         cheap: Mapping[str, Measured],
         measured: Measured,
     ) -> Test:
-        seeds = self.settings.seeds
+        kept, seeds = self._complete(test, cheap, measured), self.settings.seeds
+        options: Options = {
+            "resamples": self.settings.resamples,
+            "seed": self.study.seed,
+            "confidence": self.study.values.confidence,
+        }
+        utilities = _matrix(measured[self.headline], kept.coalitions, seeds)
+        return Test(
+            alpha=test.alpha,
+            size=test.size,
+            coalitions=kept.coalitions,
+            seeds=seeds,
+            utilities=tuple(map(tuple, utilities.tolist())),
+            cheap={
+                name: tuple(found[self.headline][bits][0] for bits in kept.coalitions)
+                for name, found in cheap.items()
+            },
+            lds=linear_datamodeling_score(
+                {m.name: np.array(m.scores) for m in methods}, kept.members, utilities, **options
+            ),
+            agreement={
+                name: {
+                    utility: _agreement(
+                        found[name], measured[name], kept.coalitions, seeds, options
+                    )
+                    for utility, found in cheap.items()
+                }
+                for name in self.session.directions
+            },
+        )
+
+    def _complete(
+        self, test: TestSet, cheap: Mapping[str, Measured], measured: Measured
+    ) -> TestSet:
+        """Return the coalitions that everything was measured of; too few end the check."""
         headline = measured[self.headline]
         complete = tuple(
             bits
             for bits in test.coalitions
-            if len(headline.get(bits, ())) >= seeds
+            if len(headline.get(bits, ())) >= self.settings.seeds
             and all(bits in found[self.headline] for found in cheap.values())
         )
         if len(complete) < FEWEST:
@@ -222,34 +256,7 @@ class FidelityCheck:
                 f"only {len(complete)} of {len(test.coalitions)} test coalitions of {test.size} "
                 f"contributors were evaluated completely. First loss: {first}"
             )
-        kept = TestSet(test.alpha, test.size, complete)
-        options: Options = {
-            "resamples": self.settings.resamples,
-            "seed": self.study.seed,
-            "confidence": self.study.values.confidence,
-        }
-        utilities = _matrix(headline, complete, seeds)
-        return Test(
-            alpha=test.alpha,
-            size=test.size,
-            coalitions=complete,
-            seeds=seeds,
-            utilities=tuple(map(tuple, utilities.tolist())),
-            cheap={
-                name: tuple(found[self.headline][bits][0] for bits in complete)
-                for name, found in cheap.items()
-            },
-            lds=linear_datamodeling_score(
-                {m.name: np.array(m.scores) for m in methods}, kept.members, utilities, **options
-            ),
-            agreement={
-                name: {
-                    utility: _agreement(found[name], measured[name], complete, seeds, options)
-                    for utility, found in cheap.items()
-                }
-                for name in self.session.directions
-            },
-        )
+        return TestSet(test.alpha, test.size, complete)
 
 
 def _work(methods: Sequence[Method]) -> float:

@@ -29,7 +29,6 @@ from credit_plugin.contributors.sources import register_source
 from credit_plugin.contributors.sources.imagefolder import ImageFolderOptions, prepare
 from credit_plugin.errors import InputError
 
-SAVED = ("dataset_info.json", "dataset_dict.json")
 INSTALL = "pip install 'credit_plugin[hub]'"
 
 
