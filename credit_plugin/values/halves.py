@@ -207,4 +207,5 @@ def spearman(one: np.ndarray, other: np.ndarray) -> float:
     if any(np.ptp(values) <= _ROUNDING * np.abs(values).max() for values in (one, other)):
         return 0.0
     ranks = np.array([rankdata(one), rankdata(other)])
-    return float(np.corrcoef(ranks)[0, 1])
+    # 0.8 must not come out as 0.7999999999999999, which a limit of 0.8 refuses
+    return round(float(np.corrcoef(ranks)[0, 1]), 12)

@@ -23,8 +23,9 @@ from credit_plugin.values import (
     settled_ranks,
     split_half,
 )
-from credit_plugin.values.halves import deal_halves
+from credit_plugin.values.halves import deal_halves, spearman
 from credit_plugin.values.observations import observe
+from credit_plugin.values.reliability import CORRELATION_LIMIT
 
 
 def found_values(values, draws, degrees=np.inf, confidence=0.95):
@@ -221,6 +222,11 @@ def test_halves_of_an_additive_game_agree_and_halves_of_noise_do_not():
     # a correlation of noise has variance 1/7, and the median of seven varies less
     assert abs(noise.correlation) < 2.1 * (1 / 7) ** 0.5
     assert exact.correlation == np.median(exact.correlations)
+
+
+def test_one_swap_among_four_is_exactly_at_the_limit():
+    assert spearman(np.array([1.0, 2, 3, 4]), np.array([2.0, 1, 3, 4])) >= CORRELATION_LIMIT
+    assert spearman(np.array([1.0, 2, 3, 4]), np.array([2.0, 1, 4, 3])) == 0.6
 
 
 def test_each_half_is_read_by_the_estimator_itself():
