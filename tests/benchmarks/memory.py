@@ -1,6 +1,6 @@
 """What this process and those that it starts hold of the memory, looked at every two seconds.
 
-A look takes 20 to 30 ms for each process, on one core: more of them would slow what is measured.
+A look takes tens of milliseconds for each process: more of them would slow what is measured.
 """
 
 import threading
