@@ -19,6 +19,7 @@ from credit_plugin.compensation.wording import (
     property_words,
     utility_words,
 )
+from credit_plugin.properties.registry import PROPERTIES
 
 MANY = settings(max_examples=50, deadline=None)
 THIN = "\u00a0"
@@ -117,6 +118,11 @@ def test_moments():
 )
 def test_baselines(baseline, words):
     assert baseline_words(baseline) == words
+
+
+def test_every_property_of_the_package_has_its_question():
+    for name in PROPERTIES.names():
+        assert "gives the model its" not in property_words(name).question, name
 
 
 def test_known_properties_have_a_question_and_others_get_one():

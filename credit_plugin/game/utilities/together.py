@@ -29,10 +29,10 @@ TIMED, TIMES = 8, 3
 
 
 def find_capacity(utility: TrainedUtility, bench: Workbench) -> dict[str, Any]:
-    """Return how many coalitions fit at once, and why it is one if they cannot be stacked.
+    """Return how many coalitions fit at once, and why it is one if stacks cannot be or do not pay.
 
     Returns:
-        ``size``, and ``reason``, which is empty if they can.
+        ``size``, and ``reason``, which is empty if they do.
     """
     try:
         _try_out(utility, bench)
