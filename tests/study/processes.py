@@ -6,7 +6,10 @@ import subprocess
 import sys
 import time
 
+from click.testing import CliRunner
 from micro import MICRO
+
+from credit_plugin.cli import main
 
 
 def command(name, home, *overrides):
@@ -28,6 +31,11 @@ def start(name, home, *overrides):
         # a shell that runs the tests in the background makes its children deaf to Ctrl-C
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+def invoke(name, home, *overrides):
+    """Run the command in this process, which has imported everything: the same, seconds sooner."""
+    return CliRunner().invoke(main, command(name, home, *overrides)[3:])
 
 
 def wait_for(condition, process, seconds=240):

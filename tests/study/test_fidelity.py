@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from micro import EVALUATIONS, copy_studies, micro_study, run_in
-from processes import start, wait_for
+from processes import invoke, start, wait_for
 
 from credit_plugin import run_study
 from credit_plugin.compensation.report import check_manifest
@@ -203,9 +203,8 @@ def test_a_killed_check_goes_on_and_retrains_nothing_twice(finished, home, tmp_p
     process.communicate()
     interrupted = lines()
 
-    study = micro_study(*small)  # in this process, which has imported everything
-    store = f"sqlite:///{tmp_path / 'm.db'}"
-    run_study(study, workdir=tmp_path / "studies", tracking_uri=store, fidelity=True)
+    done = invoke("fidelity", tmp_path, *small)
+    assert done.exit_code == 0, done.output
     keys = [line["key"] for line in lines()]
     assert len(set(keys)) == len(keys)
     assert {line["key"] for line in interrupted} <= set(keys)

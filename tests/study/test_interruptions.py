@@ -8,13 +8,8 @@ import time
 import mlflow
 import psutil
 import pytest
-from click.testing import CliRunner
-from micro import EVALUATIONS, copy_studies, ledger_lines, micro_study
-from processes import command, start, wait_for
-
-from credit_plugin import run_study
-from credit_plugin.cli import main
-from credit_plugin.errors import InputError
+from micro import EVALUATIONS, copy_studies, ledger_lines
+from processes import invoke, start, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -29,8 +24,7 @@ def test_a_study_outlives_kill_9_ctrl_c_and_a_dead_worker_and_repeats_nothing(tm
     process = start("run", tmp_path)
     wait_for(lambda: list(tmp_path.glob("studies/micro/data-*/")), process)
     process.send_signal(signal.SIGSTOP)  # or it would be done before the other one has started
-    with pytest.raises(InputError, match="is being run by another process"):
-        _go_on(tmp_path)
+    _is_refused(invoke("run", tmp_path))
     process.send_signal(signal.SIGCONT)
     wait_for(lambda: list(tmp_path.glob("studies/micro/reference-*/")), process)
     time.sleep(1.0)
@@ -52,7 +46,8 @@ def test_a_study_outlives_kill_9_ctrl_c_and_a_dead_worker_and_repeats_nothing(tm
     counts.append(len(ledger_lines(tmp_path / "studies")))
     assert counts[0] + 3 <= counts[1] < EVALUATIONS
 
-    _go_on(tmp_path)
+    done = invoke("run", tmp_path)
+    assert done.exit_code == 0, done.output
     lines = ledger_lines(tmp_path / "studies")
     assert len(lines) == EVALUATIONS == len({line["key"] for line in lines})
 
@@ -66,11 +61,11 @@ def test_a_study_outlives_kill_9_ctrl_c_and_a_dead_worker_and_repeats_nothing(tm
     }
 
 
-def _go_on(home):
-    """Do what the same command would, in this process, which has imported everything."""
-    return run_study(
-        micro_study(), workdir=home / "studies", tracking_uri=f"sqlite:///{home / 'm.db'}"
-    )
+def _is_refused(second):
+    """A study has one coordinator."""
+    assert second.exit_code == 2
+    assert "is being run by another process" in second.output
+    assert "Traceback" not in second.output
 
 
 def _ends_cleanly(process):
@@ -88,7 +83,7 @@ def test_a_study_that_loses_too_much_says_so_with_1(finished, home, tmp_path):
     # a loss that overflows: every coalition fails, the study cannot go on
     copy_studies(home, tmp_path)
     broken = ("game.finetuning.learning_rate=1e30", "execution.attempts=1")
-    done = CliRunner().invoke(main, command("run", tmp_path, *broken)[3:])
+    done = invoke("run", tmp_path, *broken)
     assert done.exit_code == 1
     assert "coalitions could be evaluated" in done.output
     assert "Traceback" not in done.output
@@ -100,7 +95,7 @@ def test_a_study_on_ray_outlives_kill_9_and_ctrl_c_with_its_cluster(finished, ho
     copy_studies(home, tmp_path)
     for table in tmp_path.glob("studies/micro/table-*"):
         shutil.rmtree(table)
-    on_ray = ("execution.engine=ray", "execution.ray={address: local}", "execution.workers=1")
+    on_ray = ("execution.engine=ray", "execution.ray={address: local}")
     process = start("run", tmp_path, *on_ray)
     wait_for(lambda: ledger_lines(tmp_path / "studies"), process)
     family = psutil.Process(process.pid).children(recursive=True)
@@ -118,7 +113,8 @@ def test_a_study_on_ray_outlives_kill_9_and_ctrl_c_with_its_cluster(finished, ho
     wait_for(lambda: len(ledger_lines(tmp_path / "studies")) > len(known), process)
     _ends_cleanly(process)
 
-    _go_on(tmp_path)  # with another engine: the ledger is the same
+    done = invoke("run", tmp_path, *on_ray)
+    assert done.exit_code == 0, done.output
     keys = [line["key"] for line in ledger_lines(tmp_path / "studies")]
     assert len(keys) == EVALUATIONS == len(set(keys))
     assert known < set(keys)
