@@ -6,7 +6,6 @@ Exit codes: 0 success, 1 the work failed, 2 the input cannot be used (one line f
 
 import re
 import shutil
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import click
 
 from credit_plugin.cli_review import review
 from credit_plugin.errors import InputError, StudyFailedError
+from credit_plugin.interrupts import interruptible
 
 if TYPE_CHECKING:
     from credit_plugin.config import Study
@@ -28,9 +28,9 @@ class CreditGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; map errors to exit codes."""
-        signal.signal(signal.SIGTERM, _interrupt)
         try:
-            return super().invoke(ctx)
+            with interruptible():
+                return super().invoke(ctx)
         except InputError as error:
             _leave(2, *(f"error: {line}" for line in str(error).splitlines()))
         except StudyFailedError as error:
@@ -473,10 +473,6 @@ def _split(overrides: str) -> list[str]:
     """Split ``a.b=c d=e`` at spaces that start another override; after a comma none starts."""
     starts = r"(?<![,\s])\s+(?=[A-Za-z_][\w.]*=)"
     return [part for part in re.split(starts, overrides.strip()) if part]
-
-
-def _interrupt(signum: int, frame: Any) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _leave(code: int, *lines: str) -> NoReturn:

@@ -20,6 +20,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from credit_plugin.interrupts import raise_if_interrupted
+
 LINE_SECONDS = 10.0
 NOTEBOOK_SECONDS = 1.0
 
@@ -79,7 +81,12 @@ class ProgressDisplay:
             self._say(f"{name}: {total} {unit}{already}")
 
     def update(self, done: float) -> None:
-        """Say that ``done`` units of the current phase are done; fractions count."""
+        """Say that ``done`` units of the current phase are done; fractions count.
+
+        Raises:
+            KeyboardInterrupt: If the command was told to end, and Python lost that.
+        """
+        raise_if_interrupted()
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=round(done, 1))
         elif time.monotonic() - self._printed >= self._every:

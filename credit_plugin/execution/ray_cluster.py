@@ -2,11 +2,14 @@
 
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 from credit_plugin.config import RaySettings
 from credit_plugin.errors import InputError
@@ -65,6 +68,7 @@ class RayCluster:
         address = self.settings.address or os.environ.get("RAY_ADDRESS", "")
         _check_address(address)
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # see the engine of processes
+        on_end = signal.getsignal(signal.SIGTERM)
         try:
             self.ray.init(
                 address=address or None,
@@ -77,6 +81,8 @@ class RayCluster:
         except (ConnectionError, ValueError, RuntimeError, self.ray.exceptions.RayError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"execution.ray.address: no cluster there: {reason}") from None
+        finally:
+            _give_back_sigterm(on_end)
         self._connected = True
 
     def disconnect(self) -> None:
@@ -136,6 +142,12 @@ def _check_address(address: str) -> None:
             f"execution.ray.address: no cluster answers at {address} ({error}); ray status says "
             "where one runs"
         ) from None
+
+
+def _give_back_sigterm(handler: Any) -> None:
+    """Undo that Ray ends a process on SIGTERM on the spot: its study has to be closed first."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _import_ray() -> ModuleType:

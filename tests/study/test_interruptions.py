@@ -1,4 +1,4 @@
-"""What a study promises to survive: kill -9 at any moment, Ctrl-C, two coordinators."""
+"""What a study promises to survive: kill -9 at any moment, Ctrl-C, SIGTERM, two coordinators."""
 
 import collections
 import shutil
@@ -41,7 +41,7 @@ def test_a_study_outlives_kill_9_ctrl_c_and_a_dead_worker_and_repeats_nothing(tm
     counts = [len(ledger_lines(tmp_path / "studies"))]
     workers[-1].kill()
     wait_for(lambda: len(ledger_lines(tmp_path / "studies")) >= counts[0] + 3, process)
-    _ends_cleanly(process)
+    _ends_cleanly(process, signal.SIGINT)
     assert {run.info.status for run in all_runs(tmp_path)} == {"FINISHED", "KILLED"}
     counts.append(len(ledger_lines(tmp_path / "studies")))
     assert counts[0] + 3 <= counts[1] < EVALUATIONS
@@ -68,10 +68,10 @@ def _is_refused(second):
     assert "Traceback" not in second.output
 
 
-def _ends_cleanly(process):
-    """Ctrl-C ends with 130, says how to go on, and leaves no process."""
+def _ends_cleanly(process, number):
+    """Ctrl-C and SIGTERM end with 130, say how to go on, and leave no process."""
     family = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, output = process.communicate(timeout=60)
     assert process.returncode == 130, output
     assert "the same command goes on from there" in output
@@ -90,7 +90,7 @@ def test_a_study_that_loses_too_much_says_so_with_1(finished, home, tmp_path):
     assert "RUNNING" not in {run.info.status for run in all_runs(tmp_path)}
 
 
-def test_a_study_on_ray_outlives_kill_9_and_ctrl_c_with_its_cluster(finished, home, tmp_path):
+def test_a_study_on_ray_outlives_kill_9_and_sigterm_with_its_cluster(finished, home, tmp_path):
     """The cluster that a study started ends with it, however the study ends."""
     copy_studies(home, tmp_path)
     for table in tmp_path.glob("studies/micro/table-*"):
@@ -111,7 +111,8 @@ def test_a_study_on_ray_outlives_kill_9_and_ctrl_c_with_its_cluster(finished, ho
 
     process = start("run", tmp_path, *on_ray)
     wait_for(lambda: len(ledger_lines(tmp_path / "studies")) > len(known), process)
-    _ends_cleanly(process)
+    _ends_cleanly(process, signal.SIGTERM)  # Ray has an answer of its own to this one
+    assert {run.info.status for run in all_runs(tmp_path)} == {"FINISHED", "KILLED"}
 
     done = invoke("run", tmp_path, *on_ray)
     assert done.exit_code == 0, done.output

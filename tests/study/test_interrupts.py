@@ -1,0 +1,82 @@
+"""Ctrl-C and SIGTERM reach the command, wherever the main thread was."""
+
+import signal
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from credit_plugin.cli import CreditGroup
+from credit_plugin.interrupts import interruptible, raise_if_interrupted
+from credit_plugin.progress import ProgressDisplay
+
+
+class SignalledWhenFreed:
+    """Python cannot let an exception out of a finalizer."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __del__(self):
+        signal.raise_signal(self.number)
+
+
+@click.group(cls=CreditGroup)
+def group():
+    pass
+
+
+@group.command()
+@click.argument("number", type=int)
+def work(number):
+    freed = SignalledWhenFreed(number)
+    del freed
+    click.echo("went on")
+    with ProgressDisplay(quiet=True) as display:
+        display.phase("work", 2)
+        display.update(1)
+    click.echo("came to its end")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_lost_in_a_finalizer_ends_the_command_at_the_next_progress(number, capfd):
+    before = signal.getsignal(number)
+    done = CliRunner().invoke(group, ["work", str(int(number))])
+    assert done.exit_code == 130
+    assert "went on" in done.output
+    assert "came to its end" not in done.output
+    assert "the same command goes on from there" in done.output
+    assert "Exception ignored" not in done.output + capfd.readouterr().err
+    assert signal.getsignal(number) == before
+
+
+def test_other_failures_of_finalizers_are_still_shown(monkeypatch):
+    shown = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+
+    class Fails:
+        def __del__(self):
+            raise ValueError("mine")
+
+    with interruptible():
+        failing = Fails()
+        del failing
+    assert [str(lost.exc_value) for lost in shown] == ["mine"]
+
+
+def test_one_command_does_not_end_the_next():
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        signal.raise_signal(signal.SIGINT)
+    with interruptible():
+        raise_if_interrupted()
+
+
+def test_a_command_in_the_background_stays_deaf_to_ctrl_c():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruptible():
+            signal.raise_signal(signal.SIGINT)
+            raise_if_interrupted()
+    finally:
+        signal.signal(signal.SIGINT, before)
