@@ -30,7 +30,12 @@ from credit_plugin.config.models import (
     SamplingSettings,
     TrainingSettings,
 )
-from credit_plugin.config.operation import ExecutionSettings, RaySettings, StackSettings
+from credit_plugin.config.operation import (
+    ExecutionSettings,
+    KernelSettings,
+    RaySettings,
+    StackSettings,
+)
 from credit_plugin.config.policy import (
     CompensationSettings,
     GateSettings,
@@ -52,6 +57,7 @@ __all__ = [
     "FidelitySettings",
     "GameSettings",
     "GateSettings",
+    "KernelSettings",
     "LoraSettings",
     "NetworkSettings",
     "NoiseSettings",

@@ -53,10 +53,23 @@ class StackSettings(Settings):
         return value
 
 
+class KernelSettings(Settings):
+    """How PyTorch runs the networks; measure first: python -m tests.benchmarks.gpu."""
+
+    memory_format: Literal["contiguous", "channels_last"] = Field(
+        "contiguous", description="Order of weights in memory, which convolutions of GPUs can like."
+    )
+    compile: Literal["off", "default", "reduce-overhead", "max-autotune"] = Field(
+        "off",
+        description="Mode of torch.compile; reduce-overhead records CUDA graphs. Takes a minute or "
+        "more of every worker. Networks in stacks are not compiled.",
+    )
+
+
 class ExecutionSettings(Settings):
     """Where the work runs; changes no result, but the price can stop a study (rule money).
 
-    Engine stacked rounds otherwise than the others, as another machine does.
+    Engine stacked and other kernels round otherwise, as another machine does.
     """
 
     engine: str = Field(
@@ -85,3 +98,4 @@ class ExecutionSettings(Settings):
     )
     ray: RaySettings = RaySettings()
     stack: StackSettings = StackSettings()
+    kernels: KernelSettings = KernelSettings()

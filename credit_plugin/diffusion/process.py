@@ -185,7 +185,8 @@ def denoise(
     sample = noise * getattr(scheduler, "init_noise_sigma", 1.0)
     for time in scheduler.timesteps:
         state = _scaled(scheduler, sample, time)
-        prediction = predict(state, time)
+        # samplers remember predictions, and a recorded CUDA graph writes each over the one before
+        prediction = predict(state, time).clone()
         sample = scheduler.step(prediction, time, sample, return_dict=False, **extra)[0]
         yield Step(time, state, prediction, sample)
 

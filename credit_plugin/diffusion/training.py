@@ -229,13 +229,15 @@ class GradientDescent(ABC, Generic[Data]):
         for index, parameter in enumerate(self.parameters):
             prefix = f"optimizer.{index}."
             self.optimizer.state[parameter] = {
-                key.removeprefix(prefix): _as_optimizer_state(key, value, self.device)
+                key.removeprefix(prefix): _arranged_as(parameter, value)
                 for key, value in tensors.items()
                 if key.startswith(prefix)
             }
         if self.ema is not None:
-            shadows = range(len(self.parameters))
-            self.ema.shadow_params = [tensors[f"ema.{i}"].to(self.device) for i in shadows]
+            self.ema.shadow_params = [
+                _arranged_as(parameter, tensors[f"ema.{index}"])
+                for index, parameter in enumerate(self.parameters)
+            ]
             self.ema.optimization_step = state["step"]
         self.generator.set_state(tensors["generator"])
         self._loss_sum, self._since = tensors["loss_sum"].to(self.device), state["since"]
@@ -321,9 +323,15 @@ def learning_rate_schedule(
     )
 
 
-def _as_optimizer_state(key: str, value: Tensor, device: torch.device) -> Tensor:
-    # the fused AdamW keeps its step counters on the parameters' device too
-    return value.to(device).clone()
+def _arranged_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """Return a moment, an average or a counter of a parameter where its kernel looks for it.
+
+    The fused AdamW walks a parameter and its moments in the order of memory, which must be one
+    (channels_last is another), and keeps counters on the parameter's device too.
+    """
+    if value.shape != parameter.shape:
+        return value.to(parameter.device).clone()
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:

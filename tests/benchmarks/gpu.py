@@ -27,6 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
+from credit_plugin.diffusion.kernels import apply_kernels
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.stacked import Stack, StackedExamples, StackedTrainer, sample_stack
 from credit_plugin.diffusion.tasks.ddpm import DDPMTask
@@ -174,18 +175,16 @@ def one_step(device: str, quick: bool) -> Iterator[str]:
     least = 1e3 * counted / rate
     yield f"{counted / 1e9:.1f} GFLOP a step, {rate / 1e12:.2f} TFLOP/s: {least:.2f} ms at least"
     yield f"{'memory format':<16}{'compiled':<18}{'step ms':>9}{'of least':>10}"
-    modes: tuple[str | None, ...] = (None,) if quick else (None, "default", "reduce-overhead")
-    for layout in (torch.contiguous_format, torch.channels_last):
+    modes = ("off",) if quick else ("off", "default", "reduce-overhead")
+    for layout in ("contiguous", "channels_last"):
         for mode in modes:
-            network: Any = task.build(0).to(device).to(memory_format=layout)
-            if mode is not None:
-                network = torch.compile(network, mode=mode)
+            asked: Any = Settings(memory_format=layout, compile=mode)
+            network = apply_kernels(task.build(0).to(device), asked)
             took = warmed(
                 lambda n=network: Trainer(task, n, settings_of(steps, batch), 0).run(examples),
                 device,
             )
-            name = str(layout).removeprefix("torch.").removesuffix("_format")
-            yield f"{name:<16}{mode or 'no':<18}{took / steps:>9.2f}{took / steps / least:>10.2f}"
+            yield f"{layout:<16}{mode:<18}{took / steps:>9.2f}{took / steps / least:>10.2f}"
 
 
 def main() -> None:

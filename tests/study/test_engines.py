@@ -75,6 +75,15 @@ def test_a_study_on_ray_whose_files_are_sent_is_the_same_study(finished, home, t
     assert json.loads((result.folders.table / "full.json").read_text())["properties"]
 
 
+def test_other_kernels_measure_the_same_up_to_rounding(finished, home, tmp_path):
+    asked = "execution.kernels.memory_format=channels_last"
+    one, other = again(finished, home, tmp_path, asked)
+    assert other.keys() == one.keys()
+    assert other != one  # they were used
+    for key, measured in one.items():
+        assert other[key] == pytest.approx(measured, rel=2e-3, abs=2e-3), key
+
+
 @pytest.mark.parametrize(
     ("device", "gpus", "overrides", "sharing"),
     [

@@ -12,6 +12,14 @@ from credit_plugin.interrupts import interruptible, raise_if_interrupted
 from credit_plugin.progress import ProgressDisplay
 
 
+@pytest.fixture(autouse=True)
+def hears_ctrl_c():
+    """Undo what a shell does that runs the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class SignalledWhenFreed:
     """Python cannot let an exception out of a finalizer."""
 
@@ -73,10 +81,7 @@ def test_one_command_does_not_end_the_next():
 
 
 def test_a_command_in_the_background_stays_deaf_to_ctrl_c():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with interruptible():
-            signal.raise_signal(signal.SIGINT)
-            raise_if_interrupted()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interruptible():
+        signal.raise_signal(signal.SIGINT)
+        raise_if_interrupted()

@@ -145,7 +145,7 @@ class TrainedUtility(Utility):
         clock = Stopwatch()
         losses, reused = {}, 0.0
         if "1" in bits:
-            model = self.start(bench, seed)
+            model = bench.ready(self.start(bench, seed))
             examples = bench.examples(from_bits(bits))
             result = Trainer(bench.task, model, settings, seed).run(
                 examples,
@@ -155,7 +155,7 @@ class TrainedUtility(Utility):
             reused = result.reused
             losses = result.ends
         else:
-            model = self.untrained(bench, seed)
+            model = bench.ready(self.untrained(bench, seed))
         clock.lap("training", reused)
         images = bench.sample(
             model,

@@ -20,12 +20,14 @@ reads Shapley values off it; here that is ``values.estimator: regression_adjuste
 
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
+from torch import nn
 
 from credit_plugin.config import Study
 from credit_plugin.diffusion.sampling import sample_images
@@ -63,7 +65,7 @@ class ConditionalMixture(Utility):
             images = _Pool(bench, repeat).pick(from_bits(bits), report)
         else:
             seed = derive_seed(bench.study.seed, f"repeat {repeat}", "untrained")
-            images = bench.sample(bench.untrained(seed), repeat, report=report)
+            images = bench.sample(bench.ready(bench.untrained(seed)), repeat, report=report)
         clock.lap("sampling")
         return self.judge(bench, payload, images, {}, clock)
 
@@ -80,6 +82,10 @@ class _Pool:
 
     def __init__(self, bench: Workbench, repeat: int) -> None:
         self.bench, self.repeat = bench, repeat
+
+    @cached_property
+    def _model(self) -> nn.Module:
+        return self.bench.ready(self.bench.copy_of(self.bench.full))
 
     def pick(self, coalition: np.ndarray, report: Report) -> np.ndarray:
         """Return the samples of a coalition, uint8 [samples, H, W, C]."""
@@ -114,7 +120,7 @@ class _Pool:
                     return True
                 images = sample_images(
                     bench.task,
-                    bench.full.model,
+                    self._model,
                     bench.noise(self.repeat),
                     bench.study.sampling,
                     report,

@@ -15,6 +15,7 @@ from credit_plugin.contributors.snapshot import load_snapshot
 from credit_plugin.diffusion.beginnings import Beginnings, BeginningStore
 from credit_plugin.diffusion.domain import ImageDomain, domain_of, draw_conditions
 from credit_plugin.diffusion.examples import Examples
+from credit_plugin.diffusion.kernels import apply_kernels
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.stacked import Stack, StackedExamples, sample_stack
 from credit_plugin.diffusion.storage import LoadedModel, load_model_folder
@@ -169,6 +170,10 @@ class Workbench:
             return None
         seed = noise_seed(self.study.seed, repeat)
         return draw_conditions(shares, self.study.sampling.samples, seed)
+
+    def ready(self, model: nn.Module) -> nn.Module:
+        """Return a network that is about to be trained or sampled, as the kernels want it."""
+        return apply_kernels(model, self.study.execution.kernels)
 
     def copy_of(self, loaded: LoadedModel) -> nn.Module:
         """Return a copy of a loaded network that may be trained."""

@@ -139,7 +139,7 @@ def _fit(
 ) -> dict[str, Any]:
     """Train a model on everybody's data, with checkpoints, and save it to ``folder``."""
     checkpoint = folder.with_suffix(".checkpoint")
-    trainer = Trainer(bench.task, loaded.model, settings, seed)
+    trainer = Trainer(bench.task, bench.ready(loaded.model), settings, seed)
     every = bench.study.execution.checkpoint_seconds
     result = trainer.run(bench.all_examples, report, checkpoint, every, beginnings)
     loaded.facts = {
@@ -156,7 +156,7 @@ def _fit(
 def _measure(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     loaded: LoadedModel = getattr(bench, payload["model"])
     clock = Stopwatch()
-    images = bench.sample(loaded.model, report=report)
+    images = bench.sample(bench.ready(bench.copy_of(loaded)), report=report)
     clock.lap("sampling")
     properties = bench.measure(images)
     bench.save_preview(payload["model"], images)
