@@ -68,6 +68,8 @@ class RayCluster:
         address = self.settings.address or os.environ.get("RAY_ADDRESS", "")
         _check_address(address)
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # see the engine of processes
+        # Ray's workers give way to everything else on their machine; imports take minutes then
+        os.environ.setdefault("RAY_worker_niceness", "0")
         on_end = signal.getsignal(signal.SIGTERM)
         try:
             self.ray.init(

@@ -101,6 +101,8 @@ def test_a_study_on_ray_outlives_kill_9_and_sigterm_with_its_cluster(finished, h
     family = psutil.Process(process.pid).children(recursive=True)
     agents = [child for child in family if _is_agent(child)]
     assert any("raylet" in " ".join(child.cmdline()) for child in family)
+    # workers do not give way to whatever else the machine does
+    assert {child.nice() for child in family} == {psutil.Process().nice()}
     process.kill()
     process.communicate()
     # Ray's own agents take a minute to notice; what computes and holds memory does not
