@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent / "study"))
 from micro import MICRO
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-MOST_BYTES = 1_250_000
+MOST_BYTES = 1_000_000
 
 BRIEF = {
     "diffusion": {"training": {"steps": 24, "warmup_steps": 2}},
