@@ -1,6 +1,5 @@
 """Parcels of files: the same bytes for the same files, whole on arrival, never outside."""
 
-import contextlib
 import io
 import os
 import tarfile
@@ -65,11 +64,23 @@ def test_nothing_leaves_the_folder(tmp_path, name):
         entry.size = 1
         archive.addfile(entry, io.BytesIO(b"x"))
     target = tmp_path / "deep" / "there"
-    with contextlib.suppress(tarfile.TarError):
+    with pytest.raises(tarfile.TarError, match="outside"):
         unpack(buffer.getvalue(), target)
     outside = {p.name for p in tmp_path.rglob("outside") if target not in p.parents}
     assert outside == set()
     assert not Path("/outside").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_nothing_but_files_and_folders_is_unpacked(tmp_path, kind):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo("way-out")
+        entry.type, entry.linkname = kind, "/etc"
+        archive.addfile(entry)
+    with pytest.raises(tarfile.TarError, match="way-out"):
+        unpack(buffer.getvalue(), tmp_path / "there")
+    assert list((tmp_path / "there").iterdir()) == []
 
 
 def test_a_damaged_parcel_leaves_nothing(study, tmp_path):

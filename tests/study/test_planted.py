@@ -32,6 +32,7 @@ game:
   finetuning: {steps: 20, batch_size: 32, learning_rate: 2.0e-3, lr_schedule: cosine}
   budget: 64
 values: {resamples: 100}
+execution: {training_threads: 1}
 """
 
 POLICY = """
