@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 def latent_study(source, *overrides):
     return micro_study(
-        "data={source: designers, image_size: 32}",
+        "data={source: designers, image_size: 16}",
         "diffusion.task=latent",
         f"diffusion.autoencoder={{source: {source}, scaling: measured}}",
         "diffusion.network={block_out_channels: [8, 8], norm_num_groups: 4, patch_size: 1}",
