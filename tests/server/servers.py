@@ -38,7 +38,8 @@ def running(command, url, log: Path, environment=None, patience=120):
             command,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            # two are enough to see what workers do not share; MLflow's four start longer
+            env={"MLFLOW_WORKERS": "2", **os.environ, **(environment or {})},
             start_new_session=True,
         )
         try:
