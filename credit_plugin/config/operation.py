@@ -54,7 +54,10 @@ class StackSettings(Settings):
 
 
 class KernelSettings(Settings):
-    """How PyTorch runs the networks; measure first: python -m tests.benchmarks.gpu."""
+    """How PyTorch runs networks that are not in stacks.
+
+    Measure first: python -m tests.benchmarks.gpu.
+    """
 
     memory_format: Literal["contiguous", "channels_last"] = Field(
         "contiguous", description="Order of weights in memory, which convolutions of GPUs can like."
@@ -62,7 +65,7 @@ class KernelSettings(Settings):
     compile: Literal["off", "default", "reduce-overhead", "max-autotune"] = Field(
         "off",
         description="Mode of torch.compile; reduce-overhead records CUDA graphs. Takes a minute or "
-        "more of every worker. Networks in stacks are not compiled.",
+        "more of every worker.",
     )
 
 

@@ -7,9 +7,11 @@ from toy_training import NETWORK, make_task, settings, stripes
 
 from credit_plugin.config import (
     DiffusionSettings,
+    KernelSettings,
     SamplingSettings,
 )
 from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.kernels import apply_kernels
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.tasks import create_task
 from credit_plugin.diffusion.training import Trainer
@@ -26,15 +28,18 @@ def test_training_lowers_the_loss(prediction):
     assert result.losses[-1][0] == 200
 
 
+@pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 @pytest.mark.parametrize("schedule", ["constant", "cooldown", "cosine"])
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, ema, schedule):
-    task = make_task()
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
+    tmp_path, ema, schedule, memory_format
+):
+    task, kernels = make_task(), KernelSettings(memory_format=memory_format)
     plan = settings(ema_decay=ema, lr_schedule=schedule, flip=True)
-    straight = task.build(0)
+    straight = apply_kernels(task.build(0), kernels)
     losses = Trainer(task, straight, plan, 7).run(stripes()).losses
 
-    interrupted = Trainer(task, task.build(0), plan, 7)
+    interrupted = Trainer(task, apply_kernels(task.build(0), kernels), plan, 7)
     path = tmp_path / "run.checkpoint"
 
     def stop_after_the_save(done, total):
@@ -44,7 +49,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, ema, sc
 
     with pytest.raises(KeyboardInterrupt):
         interrupted.run(stripes(), stop_after_the_save)
-    resumed = task.build(5)
+    resumed = apply_kernels(task.build(5), kernels)
     again = Trainer(task, resumed, plan, 7).run(stripes(), checkpoint=path)
     for name, weight in straight.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name]), name

@@ -38,8 +38,7 @@ def running(command, url, log: Path, environment=None, patience=120):
             command,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # two are enough to see what workers do not share; MLflow's four start longer
-            env={"MLFLOW_WORKERS": "2", **os.environ, **(environment or {})},
+            env={**os.environ, **(environment or {})},
             start_new_session=True,
         )
         try:
@@ -79,6 +78,8 @@ def auth_environment(folder: Path):
         "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "CREDIT_SERVER_KEY": str(folder / "server-key.pem"),
+        # enough to see what workers do not share; MLflow's four take longer to start
+        "MLFLOW_WORKERS": "2",
     }
 
 

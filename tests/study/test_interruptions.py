@@ -116,7 +116,7 @@ def test_a_study_on_ray_outlives_kill_9_and_sigterm_with_its_cluster(finished, h
     _ends_cleanly(process, signal.SIGTERM)  # Ray has an answer of its own to this one
     assert {run.info.status for run in all_runs(tmp_path)} == {"FINISHED", "KILLED"}
 
-    done = invoke("run", tmp_path)  # and another engine goes on with what it left
+    done = invoke("run", tmp_path, *on_ray)
     assert done.exit_code == 0, done.output
     keys = [line["key"] for line in ledger_lines(tmp_path / "studies")]
     assert len(keys) == EVALUATIONS == len(set(keys))

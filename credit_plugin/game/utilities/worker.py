@@ -156,7 +156,7 @@ def _fit(
 def _measure(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     loaded: LoadedModel = getattr(bench, payload["model"])
     clock = Stopwatch()
-    images = bench.sample(bench.ready(bench.copy_of(loaded)), report=report)
+    images = bench.sample(loaded.model, report=report)
     clock.lap("sampling")
     properties = bench.measure(images)
     bench.save_preview(payload["model"], images)
