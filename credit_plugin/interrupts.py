@@ -3,11 +3,14 @@
 Python raises ``KeyboardInterrupt`` wherever the main thread happens to be. In a finalizer or in the
 callback of a weak reference, of which the libraries beneath have thousands, it is printed as
 "Exception ignored" and the work goes on. So it is remembered here, and raised again at the next
-sign of progress.
+sign of progress. In the middle of a transaction it would leave a database locked for whoever wants
+to write that the work ended (sqlite keeps the lock while the traceback holds the cursor): there it
+waits.
 """
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -34,6 +37,37 @@ def interruptible() -> Iterator[None]:
         sys.unraisablehook = show
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a step come to its end before Ctrl-C or SIGTERM is heard; a second one is heard at once.
+
+    Also a decorator. Whatever answers a signal where it is called, a notebook's handler among them,
+    answers it afterwards. In other threads than the main one, which hear no signals, nothing
+    changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    answers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: answer for number, answer in answers.items() if callable(answer)}
+
+    def put_off(signum: int, frame: Any) -> None:
+        heard.append(signum)
+        if len(heard) > 1:
+            before[signal.Signals(signum)](signum, frame)
+
+    for number in before:
+        signal.signal(number, put_off)
+    try:
+        yield
+    finally:
+        for number, answer in before.items():
+            signal.signal(number, answer)
+    if heard:
+        before[signal.Signals(heard[0])](heard[0], None)
 
 
 def raise_if_interrupted() -> None:

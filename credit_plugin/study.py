@@ -12,7 +12,7 @@ MLflow.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -262,17 +262,14 @@ def tracked(
         experiment: MLflow's own default if left out.
         role: ``study`` or ``tuning``.
     """
+    from credit_plugin.tracking.store import STORE_ERRORS
     from credit_plugin.tracking.tracker import StudyTracker
 
     tracker = StudyTracker.start(study, dataset, memory, tracking_uri, experiment, role)
-    status = "FAILED"
     try:
         yield tracker
-        status = "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
+    except BaseException as error:
+        with suppress(*STORE_ERRORS):  # the store may be what failed; what is told is the first
+            tracker.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
-    finally:
-        if not tracker.shared:
-            tracker.close_orphans()
-            tracker.finish(status)
+    tracker.close("FINISHED")

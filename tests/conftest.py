@@ -1,6 +1,7 @@
 """Every test runs in a folder of its own: MLflow and studies write where they are started."""
 
 import os
+import signal
 
 import pytest
 
@@ -12,6 +13,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 def own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+
+
+@pytest.fixture
+def hears_ctrl_c():
+    """Undo what a shell does that runs the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_collection_modifyitems(items):

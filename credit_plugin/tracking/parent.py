@@ -14,6 +14,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from credit_plugin.interrupts import uninterrupted
 from credit_plugin.tracking.store import every_page, shown_uri
 from credit_plugin.written import whole_file
 
@@ -27,6 +28,7 @@ def children_of(client: MlflowClient, experiment_id: str, parent_id: str) -> lis
     return every_page(search)
 
 
+@uninterrupted()  # a run that nobody remembers would stay RUNNING
 def find_parent(
     client: MlflowClient, experiment_id: str, name: str, memory: Path, tags: dict[str, str]
 ) -> str:

@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.tracking import MlflowClient
 
+from credit_plugin.interrupts import uninterrupted
 from credit_plugin.tracking.flavors import diffusion, values
 
 CONTENT_TAG = "credit.content"
@@ -134,16 +135,17 @@ class Registry:
             tags=tags,
             params=run.data.params,
         )
-        info = Model.log(
-            artifact_path=None,
-            name=model.name,
-            flavor=flavor,
-            registered_model_name=name,
-            run_id=run_id,
-            model_id=model.model_id,
-            tags=tags,
-            folder=folder,
-        )
+        with uninterrupted():  # it writes to the database, by a client of its own
+            info = Model.log(
+                artifact_path=None,
+                name=model.name,
+                flavor=flavor,
+                registered_model_name=name,
+                run_id=run_id,
+                model_id=model.model_id,
+                tags=tags,
+                folder=folder,
+            )
         return PublishedModel(name, str(info.registered_model_version), str(info.model_id))
 
     def _completed(self, model: PublishedModel, content: str) -> PublishedModel:

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import mlflow
 from mlflow.entities import Experiment
@@ -16,12 +16,27 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from credit_plugin.errors import InputError
+from credit_plugin.interrupts import uninterrupted
 from credit_plugin.tracking._mlflow_compat import sqlite_engine
 
 T = TypeVar("T")
 
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError, ImportError)
 """What MLflow raises for a store that cannot be used: a missing driver is an ImportError."""
+
+
+class WholeCalls(MlflowClient):
+    """A client of a database in a file: Ctrl-C waits for the end of a call.
+
+    Calls that move files write to the database before or after that, or not at all, and may take
+    minutes; they do not wait.
+    """
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name.startswith(("_", "log_artifact", "download_artifact")) or not callable(found):
+            return found
+        return uninterrupted()(found)
 
 
 def use_store(tracking_uri: str | None) -> str:
@@ -59,7 +74,8 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[Mlflow
     """Return a client and the experiment that the study's run belongs to.
 
     The store is created or migrated here, by this one process. A sqlite store is switched to
-    write-ahead logging, which halves the time of a run and lets readers in while we write.
+    write-ahead logging, which halves the time of a run and lets readers in while we write, and its
+    client is a :class:`WholeCalls`.
 
     Args:
         tracking_uri: MLflow's own default if left out.
@@ -79,6 +95,7 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[Mlflow
         # a store that somebody is writing to stays as it is
         with suppress(OperationalError), engine.connect() as connection:
             connection.execute(text("PRAGMA journal_mode=WAL"))
+        client = WholeCalls()
     return client, chosen
 
 

@@ -388,6 +388,16 @@ class StudyTracker:
                     self.close_orphans(child.info.run_id)
                 self.client.set_terminated(child.info.run_id, "KILLED")
 
+    def close(self, status: str) -> None:
+        """End the run and what is open below it, unless other processes go on with it.
+
+        Args:
+            status: FINISHED, FAILED or KILLED.
+        """
+        if not self.shared:
+            self.close_orphans()
+            self.finish(status)
+
     def finish(self, status: str) -> None:
         """End the study's run as FINISHED, FAILED or KILLED."""
         self.client.set_terminated(self.parent_run_id, status)

@@ -2,22 +2,17 @@
 
 import signal
 import sys
+import threading
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from credit_plugin.cli import CreditGroup
-from credit_plugin.interrupts import interruptible, raise_if_interrupted
+from credit_plugin.interrupts import interruptible, raise_if_interrupted, uninterrupted
 from credit_plugin.progress import ProgressDisplay
 
-
-@pytest.fixture(autouse=True)
-def hears_ctrl_c():
-    """Undo what a shell does that runs the tests in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("hears_ctrl_c")
 
 
 class SignalledWhenFreed:
@@ -85,3 +80,70 @@ def test_a_command_in_the_background_stays_deaf_to_ctrl_c():
     with interruptible():
         signal.raise_signal(signal.SIGINT)
         raise_if_interrupted()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_waits_for_the_end_of_a_step_that_must_be_whole(number):
+    done = []
+
+    @uninterrupted()
+    def step(name):
+        done.append(f"{name} begun")
+        signal.raise_signal(number)
+        done.append(f"{name} ended")
+
+    @uninterrupted()
+    def outer_step():
+        step("inner")
+        done.append("outer ended")
+
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        outer_step()
+    assert done == ["inner begun", "inner ended", "outer ended"]
+
+
+def test_a_second_interruption_does_not_wait():
+    done = []
+
+    @uninterrupted()
+    def step():
+        for press in ("first", "second"):
+            signal.raise_signal(signal.SIGINT)
+            done.append(press)
+
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        step()
+    assert done == ["first"]
+
+
+def test_what_answers_ctrl_c_outside_of_commands_answers_it_after_the_step():
+    done = []
+
+    @uninterrupted()
+    def step():
+        signal.raise_signal(signal.SIGINT)
+        done.append("ended")
+
+    with pytest.raises(KeyboardInterrupt):  # as in a notebook
+        step()
+    assert done == ["ended"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_step_of_another_thread_leaves_signals_alone():
+    answers = []
+
+    @uninterrupted()
+    def step():
+        answers.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=step)
+    thread.start()
+    thread.join()
+    assert answers == [signal.default_int_handler]
+
+
+def test_a_step_that_fails_fails_as_it_does_anywhere():
+    with pytest.raises(ValueError, match="mine"), uninterrupted():
+        raise ValueError("mine")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

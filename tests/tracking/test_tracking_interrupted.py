@@ -1,0 +1,100 @@
+"""Ctrl-C in the middle of telling MLflow something, and a store that fails beside it."""
+
+import signal
+import time
+
+import pytest
+from mlflow.exceptions import MlflowException
+from sqlalchemy import Engine, event
+
+from credit_plugin.study import tracked
+from credit_plugin.tracking.registry import Registry
+from credit_plugin.tracking.store import open_store
+from credit_plugin.tracking.tracker import StudyTracker
+
+pytestmark = pytest.mark.usefixtures("hears_ctrl_c")
+
+
+@pytest.fixture
+def work(study, dataset, tmp_path, uri):
+    """Return a function that does something within the study's run."""
+
+    def work(do):
+        with tracked(study, dataset, tmp_path / "tracking.json", uri, None) as tracker:
+            do(tracker)
+
+    return work
+
+
+@pytest.fixture
+def run_of(client):
+    """Return a function that gives the only run with a role."""
+
+    def run_of(role):
+        (run,) = client.search_runs(["0"], f"tags.`credit.role` = '{role}'")
+        return run
+
+    return run_of
+
+
+@pytest.fixture
+def ctrl_c_within():
+    """Return a function that presses it once, when a database has executed a statement."""
+    wanted = []
+
+    def press(connection, cursor, statement, *others):
+        if wanted and statement.startswith(wanted[0]):
+            wanted.clear()
+            signal.raise_signal(signal.SIGINT)
+
+    event.listen(Engine, "after_cursor_execute", press)
+    yield wanted.append
+    event.remove(Engine, "after_cursor_execute", press)
+    assert not wanted, "it was never pressed"
+
+
+@pytest.fixture
+def finish_fails(monkeypatch):
+    def fails(*given):
+        raise MlflowException("lost the store")
+
+    monkeypatch.setattr(StudyTracker, "finish", fails)
+
+
+def test_ctrl_c_within_a_write_ends_the_run_and_keeps_what_was_written(
+    work, run_of, evaluation, ctrl_c_within
+):
+    ctrl_c_within("INSERT INTO metrics")
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        work(lambda tracker: tracker.log_evaluation(evaluation(), 5, 40, 2))
+    assert time.monotonic() - began < 15  # sqlite waits for a lock for 20 seconds
+    assert run_of("coalition").data.metrics["property/inception_score"] == 2.5
+    assert {run_of(role).info.status for role in ("study", "coalition")} == {"KILLED"}
+
+
+def test_ctrl_c_within_registering_a_version_leaves_the_store_to_others(
+    client, uri, report, work, run_of, ctrl_c_within
+):
+    ctrl_c_within("SELECT max(model_versions.version)")  # the next one, while it is being made
+    with pytest.raises(KeyboardInterrupt):
+        work(lambda t: t.registry.publish_values(report, t.parent_run_id, "abc", ()))
+    run = run_of("study").info
+    assert run.status == "KILLED"
+    again = Registry(open_store(uri, None)[0], "toy")
+    made = again.publish_values(report, run.run_id, "abc", ())
+    assert client.get_model_version(made.name, made.version).tags["credit.content"] == "abc"
+
+
+@pytest.mark.parametrize("cause", [KeyboardInterrupt, RuntimeError])
+def test_a_store_that_fails_too_does_not_hide_what_ended_the_work(work, finish_fails, cause):
+    def fail(tracker):
+        raise cause("ended")
+
+    with pytest.raises(cause, match="ended"):
+        work(fail)
+
+
+def test_a_store_that_fails_at_the_end_of_the_work_is_told(work, finish_fails):
+    with pytest.raises(MlflowException, match="lost the store"):
+        work(lambda tracker: None)
