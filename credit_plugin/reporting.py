@@ -191,7 +191,7 @@ def _log_pictures(
         panels.append((title, evaluated[bits].properties[name], path))
     words = property_words(name).name
     return [
-        (title, f"{words}: {measured:.3g}", _pixels(path))
+        (title, f"{words}: {measured:z.3g}", _pixels(path))
         for title, measured, path in panels
         if path.exists()
     ]
@@ -265,10 +265,11 @@ def _story(session: "Session", headline: "ContributorValues") -> str:
     )
     direction = session.directions[headline.property]
     lower = " (lower is better)" if direction < 0 else ""
+    empty, full = headline.v_empty * direction, headline.v_full * direction
     return (
-        f"**{headline.property}** of {study.name}{lower}: {headline.v_empty * direction:.3g} with "
+        f"**{headline.property}** of {study.name}{lower}: {empty:z.3g} with "
         f"nobody (baseline: {baseline_words(study.game.baseline)}), "
-        f"{headline.v_full * direction:.3g} with all {len(headline.contributors)} contributors.  \n"
+        f"{full:z.3g} with all {len(headline.contributors)} contributors.  \n"
         f"Largest shares: {named}. {made}.{lost}  \n{_checked(session)}"
         f"Models: {links}{_review_pages(session)}"
     )

@@ -28,6 +28,7 @@ BRIEF = {
         "repeated_coalitions": 1,
         "finetuning": {"steps": 4, "warmup_steps": 1},
     },
+    "execution": {"workers": 1},
 }
 CHECK = {
     "alphas": [0.5],
@@ -54,6 +55,7 @@ FEW = [
     "game.repeated_coalitions=1",
     "properties.classifier.steps=30",
     "properties.clusters=5",
+    "execution.workers=1",
 ]
 HERE = """
 import shlex

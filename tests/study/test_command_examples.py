@@ -47,7 +47,7 @@ SMALL_DEMO = (
     "sampling.samples=16",
     "sampling.steps=2",
     "values.resamples=20",
-    "execution.workers=2",
+    "execution.workers=1",
     "compensation.contest_days=0",
     "compensation.review.unverified=true",
 )

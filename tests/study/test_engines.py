@@ -63,7 +63,7 @@ def test_where_steps_are_slower_together_each_coalition_is_trained_alone(finishe
 
 def test_a_study_on_ray_whose_files_are_sent_is_the_same_study(finished, home, tmp_path):
     asked = ["execution.engine=ray", "execution.ray={files: sent, address: local}"]
-    result = run_in(tmp_path, micro_study(*asked))
+    result = run_in(tmp_path, micro_study(*asked, "execution.workers=2"))
     one, other = properties(home / "studies"), properties(tmp_path / "studies")
     assert other.keys() == one.keys()
     for key, measured in one.items():

@@ -21,7 +21,8 @@ def all_runs(home):
 
 def test_a_study_outlives_kill_9_ctrl_c_and_a_dead_worker_and_repeats_nothing(tmp_path):
     """One study: killed in its training, robbed of a worker in its coalitions, and stopped."""
-    process = start("run", tmp_path)
+    two = "execution.workers=2"
+    process = start("run", tmp_path, two)
     wait_for(lambda: list(tmp_path.glob("studies/micro/data-*/")), process)
     process.send_signal(signal.SIGSTOP)  # or it would be done before the other one has started
     _is_refused(invoke("run", tmp_path))
@@ -31,7 +32,7 @@ def test_a_study_outlives_kill_9_ctrl_c_and_a_dead_worker_and_repeats_nothing(tm
     process.kill()
     process.communicate()
 
-    process = start("run", tmp_path)
+    process = start("run", tmp_path, two)
     wait_for(lambda: len(ledger_lines(tmp_path / "studies")) >= 1, process)
     workers = [
         child

@@ -229,12 +229,12 @@ def test_another_result_affecting_setting_starts_a_new_table(finished, home, uri
     changed = run_study(study, until="train", workdir=home / "studies", tracking_uri=uri)
     assert changed.folders.table != finished.folders.table
     assert changed.folders.full == finished.folders.full
-    for harmless in ("execution.workers=1", "game.budget=20", "compensation.currency=USD"):
+    for harmless in ("execution.workers=2", "game.budget=20", "compensation.currency=USD"):
         same = StudyFolders(finished.folders.root, micro_study(harmless), finished.folders.digest)
         assert same.table == finished.folders.table
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [2, 3])
 def test_the_table_is_the_same_whatever_the_number_of_workers(finished, home, tmp_path, workers):
     # models are there already, coalitions are not
     without_tables = shutil.ignore_patterns("table-*", "lock")
