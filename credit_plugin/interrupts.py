@@ -25,7 +25,6 @@ def interruptible() -> Iterator[None]:
     A command that was started deaf to Ctrl-C, as shells start those in the background, stays so.
     """
     global _asked
-    _asked = False
     deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     numbers = [signal.SIGTERM] if deaf else [signal.SIGTERM, signal.SIGINT]
     before = {number: signal.signal(number, _interrupt) for number in numbers}
@@ -34,6 +33,7 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
+        _asked = False  # whatever this process does next was not asked to end
         sys.unraisablehook = show
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -71,6 +71,7 @@ def test_other_failures_of_finalizers_are_still_shown(monkeypatch):
 def test_one_command_does_not_end_the_next():
     with pytest.raises(KeyboardInterrupt), interruptible():
         signal.raise_signal(signal.SIGINT)
+    raise_if_interrupted()
     with interruptible():
         raise_if_interrupted()
 
