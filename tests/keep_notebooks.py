@@ -37,13 +37,14 @@ def code_hash(notebook: Any) -> str:
     return hashlib.sha256("\n\0".join(code).encode()).hexdigest()
 
 
-def run(notebook: Any, folder: Path, overrides: str = "") -> Any:
+def run(notebook: Any, folder: Path, overrides: str = "", kernel: Any = None) -> Any:
     """Run a copy of a notebook in a folder, and return it with outputs.
 
     Args:
         notebook: It stays as it is.
         folder: Where it is run; studies and MLflow's files land there.
         overrides: Code that is run after the cell with the tag ``parameters``.
+        kernel: Manager of the kernel that runs it, which stays; one of its own if left out.
     """
     copy = nbformat.from_dict(notebook)
     if overrides:
@@ -52,6 +53,7 @@ def run(notebook: Any, folder: Path, overrides: str = "") -> Any:
     client = NotebookClient(
         copy,
         timeout=PATIENCE,
+        km=kernel,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,

@@ -6,7 +6,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from IPython import display
-from keep_notebooks import ABSOLUTE, FOLDER, code_hash, read, run, tags, texts
+from jupyter_client import AsyncKernelManager
+from jupyter_core.utils import run_sync
+from keep_notebooks import ABSOLUTE, FOLDER, code_hash, environment, read, run, tags, texts
 from rich.console import Console
 
 from credit_plugin.progress import ProgressDisplay
@@ -63,8 +65,12 @@ from click.testing import CliRunner
 from credit_plugin.cli import main
 
 def system(line):
-    command, _, _ = get_ipython().var_expand(line, depth=1).partition(" | ")
-    print(CliRunner().invoke(main, shlex.split(command)[1:]).output)
+    shell = get_ipython()
+    command, _, _ = shell.var_expand(line, depth=1).partition(" | ")
+    name, *words = shlex.split(command)
+    if name != "credit":
+        return type(shell).system(shell, command)
+    print(CliRunner().invoke(main, words).output)
 
 get_ipython().system = system
 """
@@ -72,12 +78,12 @@ get_ipython().system = system
 
 SMALL = {
     "01_quickstart": f"preset, overrides = 'digits', {MICRO}",
-    "02_your_own_images": f"{HERE}images_each, settings = 20, {BRIEF}",
+    "02_your_own_images": f"images_each, settings = 20, {BRIEF}",
     "03_is_it_right": f"overrides, check = {MICRO}, {CHECK}",
     "04_tuning": f"overrides, tuning = {MICRO}, {SEARCH}",
     "05_paper_use_cases": "steps, samples, budget = 20, 32, 14; images_each = 12"
     f"; autoencoder_steps, common = 5, {FEW}",
-    "06_governance": f"{HERE}settings = {BRIEF}",
+    "06_governance": f"settings = {BRIEF}",
     "07_estimators": "budgets, repetitions = [32, 64], 3",
 }
 """What each notebook's cell of parameters is followed by."""
@@ -89,14 +95,29 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("notebooks")
 
 
+@pytest.fixture(scope="module")
+def kernel(place):
+    """One process for all: what takes the longest is to import everything.
+
+    Each finds it without names. That each works in a process and a folder of its own is seen where
+    outputs are kept.
+    """
+    manager = AsyncKernelManager(kernel_name="python3")
+    run_sync(manager.start_kernel)(cwd=str(place), env=environment())
+    yield manager
+    run_sync(manager.shutdown_kernel)()
+
+
 def by_notebook(paths=NOTEBOOKS):
     return pytest.mark.parametrize("path", paths, ids=[path.stem for path in paths])
 
 
 @pytest.mark.slow
 @by_notebook()
-def test_it_runs(path, place):
-    made = run(read(path), place, SMALL[path.stem])
+def test_it_runs(path, place, kernel):
+    notebook = read(path)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset_selective -f ."))
+    made = run(notebook, place, f"{HERE}{SMALL[path.stem]}", kernel)
     assert not [text for text in texts(made) if "Traceback" in text]
 
 
