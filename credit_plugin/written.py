@@ -3,6 +3,7 @@
 import csv
 import glob
 import json
+import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,13 +24,33 @@ def whole_file(path: Path) -> Iterator[Path]:
     do not disturb each other: each has a path of its own, and the last one to end stays. What a
     killed writer left is removed by a later one after ``STALE_SECONDS``.
     """
+    with _beside(path) as partial:
+        yield partial
+        partial.replace(path)
+
+
+@contextmanager
+def first_file(path: Path) -> Iterator[Path]:
+    """Like :func:`whole_file`, but of several writers the first one to end stays."""
+    with _beside(path) as partial:
+        yield partial
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            if not path.exists():
+                partial.rename(path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial*"):  # sqlite's journal too
         _remove_if_stale(left)
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         yield partial
-        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import mlflow
@@ -18,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from credit_plugin.errors import InputError
 from credit_plugin.interrupts import uninterrupted
 from credit_plugin.tracking._mlflow_compat import sqlite_engine
+from credit_plugin.written import first_file
 
 T = TypeVar("T")
 
@@ -73,7 +75,7 @@ def every_page(fetch: Callable[..., PagedList[T]]) -> list[T]:
 def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[MlflowClient, Experiment]:
     """Return a client and the experiment that the study's run belongs to.
 
-    The store is created or migrated here, by this one process. A sqlite store is switched to
+    The store is made here, by this one process. A sqlite store is switched to
     write-ahead logging, which halves the time of a run and lets readers in while we write, and its
     client is a :class:`WholeCalls`.
 
@@ -84,10 +86,11 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[Mlflow
     Raises:
         InputError: If the store cannot be reached or the experiment was deleted.
     """
-    use_store(tracking_uri)
+    make_store(use_store(tracking_uri))
     try:
-        client = MlflowClient()
-        chosen = _experiment(client, experiment)
+        with uninterrupted():
+            client = MlflowClient()
+            chosen = _experiment(client, experiment)
     except STORE_ERRORS as error:
         raise InputError(complaint(error)) from None
     engine = sqlite_engine(client)
@@ -97,6 +100,40 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[Mlflow
             connection.execute(text("PRAGMA journal_mode=WAL"))
         client = WholeCalls()
     return client, chosen
+
+
+def make_store(uri: str) -> None:
+    """Make the database in a file that a tracking URI names, unless there is one.
+
+    MLflow makes it by dozens of migrations, which take a second. Who is killed within that second
+    leaves a file that no MLflow opens again, and so do two who make it at the same time; so it is
+    made beside its place, which it takes when it is whole.
+
+    Raises:
+        InputError: If it cannot be made.
+    """
+    path = _missing_file(uri)
+    if path is None:
+        return
+    try:
+        with uninterrupted(), first_file(path) as partial:
+            engine = sqlite_engine(MlflowClient(str(make_url(uri).set(database=str(partial)))))
+            if engine is not None:
+                engine.dispose()
+    except STORE_ERRORS as error:
+        raise InputError(complaint(error)) from None
+
+
+def _missing_file(uri: str) -> Path | None:
+    """Return the file of a sqlite store that is yet to be made."""
+    try:
+        url = make_url(uri)
+    except (ArgumentError, ValueError):
+        return None
+    named = url.database or ":memory:"
+    if url.get_backend_name() != "sqlite" or named.startswith((":memory:", "file:")):
+        return None
+    return None if Path(named).exists() else Path(named)
 
 
 def shown_uri() -> str:

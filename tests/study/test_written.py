@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from credit_plugin.written import whole_file
+from credit_plugin.written import first_file, whole_file
 
 
 def test_a_file_takes_its_place_when_it_is_complete(tmp_path):
@@ -40,6 +40,24 @@ def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path):
             second.write_text("second", "utf-8")
         assert path.read_text("utf-8") == "second"
     assert path.read_text("utf-8") == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_for_the_first_writer_is_left_alone_by_the_others(tmp_path, monkeypatch, links):
+    def refuse(*paths):
+        raise PermissionError("no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "store.db"
+    with first_file(path) as first:
+        first.write_text("late", "utf-8")
+        with first_file(path) as second:
+            second.write_text("early", "utf-8")
+            assert not path.exists()
+        assert path.read_text("utf-8") == "early"
+    assert path.read_text("utf-8") == "early"
     assert list(tmp_path.iterdir()) == [path]
 
 

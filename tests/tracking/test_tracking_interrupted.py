@@ -1,8 +1,14 @@
 """Ctrl-C in the middle of telling MLflow something, and a store that fails beside it."""
 
 import signal
+import sqlite3
+import subprocess
+import sys
 import time
+from contextlib import closing
+from urllib.parse import urlsplit
 
+import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 from sqlalchemy import Engine, event
@@ -13,6 +19,23 @@ from credit_plugin.tracking.store import open_store
 from credit_plugin.tracking.tracker import StudyTracker
 
 pytestmark = pytest.mark.usefixtures("hears_ctrl_c")
+
+KILLED = """
+import os, signal, sys
+from sqlalchemy import Engine, event
+from credit_plugin.tracking.store import open_store
+
+made = []
+
+def die(connection, cursor, statement, *others):
+    made.extend([statement] * ("CREATE TABLE" in statement))
+    if len(made) == 40:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+event.listen(Engine, "after_cursor_execute", die)
+open_store(sys.argv[1], None)
+"""
+"""Ends in the middle of the tables of a new store."""
 
 
 @pytest.fixture
@@ -43,7 +66,7 @@ def ctrl_c_within():
     wanted = []
 
     def press(connection, cursor, statement, *others):
-        if wanted and statement.startswith(wanted[0]):
+        if wanted and statement.lstrip().startswith(wanted[0]):
             wanted.clear()
             signal.raise_signal(signal.SIGINT)
 
@@ -84,6 +107,40 @@ def test_ctrl_c_within_registering_a_version_leaves_the_store_to_others(
     again = Registry(open_store(uri, None)[0], "toy")
     made = again.publish_values(report, run.run_id, "abc", ())
     assert client.get_model_version(made.name, made.version).tags["credit.content"] == "abc"
+
+
+def test_a_process_that_is_killed_while_it_makes_the_store_leaves_none(tmp_path):
+    """MLflow opens no file in which its migrations were cut short."""
+    uri = f"sqlite:///{tmp_path / 'm.db'}"
+    killed = subprocess.run([sys.executable, "-c", KILLED, uri], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.glob("*.partial")
+    assert left.stat().st_size > 0
+    assert not (tmp_path / "m.db").exists()
+    assert open_store(uri, None)[1].name == "Default"
+
+
+def test_ctrl_c_while_the_store_is_made_waits_for_it(tmp_path, ctrl_c_within):
+    uri = f"sqlite:///{tmp_path / 'new' / 'm.db'}"
+    ctrl_c_within("CREATE TABLE")
+    with pytest.raises(KeyboardInterrupt):
+        open_store(uri, None)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["m.db"]
+    assert open_store(uri, None)[1].name == "Default"
+
+
+def test_the_store_is_the_one_that_mlflow_makes(tmp_path):
+    uris = [f"sqlite:///{tmp_path / name}.db" for name in ("ours", "mlflows")]
+    made = open_store(uris[0], None)[0].get_experiment("0")
+    assert made.artifact_location == (
+        mlflow.MlflowClient(uris[1]).get_experiment("0").artifact_location
+    )
+    schemas = []
+    for uri in uris:
+        with closing(sqlite3.connect(urlsplit(uri).path)) as database:
+            tables = set(database.execute("SELECT type, name FROM sqlite_master"))
+            schemas.append((tables, *database.execute("SELECT * FROM alembic_version")))
+    assert schemas[0] == schemas[1]
 
 
 @pytest.mark.parametrize("cause", [KeyboardInterrupt, RuntimeError])
