@@ -72,6 +72,7 @@ def auth_environment(folder: Path):
         "admin_username = admin\n"
         f"admin_password = {ADMIN}\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+        "auth_cache_ttl_seconds = 600\n"  # or each of a page's requests hashes the password
     )
     return {
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
