@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 _asked = False
+_waiting = False  # whether an interruption would have to wait
 
 
 @contextmanager
@@ -25,6 +26,7 @@ def interruptible() -> Iterator[None]:
     A command that was started deaf to Ctrl-C, as shells start those in the background, stays so.
     """
     global _asked
+    _asked = False
     deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     numbers = [signal.SIGTERM] if deaf else [signal.SIGTERM, signal.SIGINT]
     before = {number: signal.signal(number, _interrupt) for number in numbers}
@@ -33,25 +35,26 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
-        _asked = False  # whatever this process does next was not asked to end
         sys.unraisablehook = show
         for number, handler in before.items():
             signal.signal(number, handler)
+        _asked = False  # whatever this process does next was not asked to end
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Let a step come to its end before Ctrl-C or SIGTERM is heard; a second one is heard at once.
 
-    Also a decorator. Whatever answers a signal where it is called, a notebook's handler among them,
-    answers it afterwards. In other threads than the main one, which hear no signals, nothing
-    changes.
+    Also a decorator; steps within a step are part of it. Whatever answers a signal where it is
+    called, a notebook's handler among them, answers it afterwards, also if the step failed. In
+    other threads than the main one, which hear no signals, nothing changes.
     """
-    if threading.current_thread() is not threading.main_thread():
+    global _waiting
+    if _waiting or threading.current_thread() is not threading.main_thread():
         yield
         return
     heard: list[int] = []
-    answers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    answers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     before = {number: answer for number, answer in answers.items() if callable(answer)}
 
     def put_off(signum: int, frame: Any) -> None:
@@ -59,15 +62,17 @@ def uninterrupted() -> Iterator[None]:
         if len(heard) > 1:
             before[signal.Signals(signum)](signum, frame)
 
-    for number in before:
-        signal.signal(number, put_off)
     try:
+        for number in before:
+            signal.signal(number, put_off)
+        _waiting = True
         yield
     finally:
-        for number, answer in before.items():
+        _waiting = False
+        for number, answer in reversed(before.items()):
             signal.signal(number, answer)
-    if heard:
-        before[signal.Signals(heard[0])](heard[0], None)
+        if len(heard) == 1:
+            before[signal.Signals(heard[0])](heard[0], None)
 
 
 def raise_if_interrupted() -> None:

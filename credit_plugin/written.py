@@ -31,7 +31,11 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def first_file(path: Path) -> Iterator[Path]:
-    """Like :func:`whole_file`, but of several writers the first one to end stays."""
+    """Like :func:`whole_file`, but of several writers the first one to end stays.
+
+    On a file system without hard links another one that ends in the same instant may take its
+    place.
+    """
     with _beside(path) as partial:
         yield partial
         try:
@@ -46,13 +50,18 @@ def first_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial*"):  # sqlite's journal too
-        _remove_if_stale(left)
+    remove_stale(path)
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         yield partial
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_stale(path: Path) -> None:
+    """Remove what killed writers of a file left beside it, journals of databases included."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial*"):
+        _remove_if_stale(left)
 
 
 def write_record(path: Path, record: Any) -> None:

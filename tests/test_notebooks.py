@@ -99,8 +99,8 @@ def place(tmp_path_factory):
 def kernel(place):
     """One process for all: what takes the longest is to import everything.
 
-    Each finds it without names. That each works in a process and a folder of its own is seen where
-    outputs are kept.
+    Each finds it without names, but with the settings of MLflow of the one before. That each works
+    in a process and a folder of its own is seen where outputs are kept.
     """
     manager = AsyncKernelManager(kernel_name="python3")
     run_sync(manager.start_kernel)(cwd=str(place), env=environment())

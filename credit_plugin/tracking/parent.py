@@ -28,7 +28,7 @@ def children_of(client: MlflowClient, experiment_id: str, parent_id: str) -> lis
     return every_page(search)
 
 
-@uninterrupted()  # a run that nobody remembers would stay RUNNING
+@uninterrupted()  # a run that nobody remembers would stay RUNNING for good
 def find_parent(
     client: MlflowClient, experiment_id: str, name: str, memory: Path, tags: dict[str, str]
 ) -> str:

@@ -135,7 +135,7 @@ class Registry:
             tags=tags,
             params=run.data.params,
         )
-        with uninterrupted():  # it writes to the database, by a client of its own
+        with uninterrupted():  # it writes by a client of its own, which does not wait
             info = Model.log(
                 artifact_path=None,
                 name=model.name,

@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from credit_plugin.errors import InputError
 from credit_plugin.interrupts import uninterrupted
 from credit_plugin.tracking._mlflow_compat import sqlite_engine
-from credit_plugin.written import first_file
+from credit_plugin.written import first_file, remove_stale
 
 T = TypeVar("T")
 
@@ -112,8 +112,11 @@ def make_store(uri: str) -> None:
     Raises:
         InputError: If it cannot be made.
     """
-    path = _missing_file(uri)
+    path = _database_file(uri)
     if path is None:
+        return
+    if path.exists():
+        remove_stale(path)
         return
     try:
         with uninterrupted(), first_file(path) as partial:
@@ -124,8 +127,8 @@ def make_store(uri: str) -> None:
         raise InputError(complaint(error)) from None
 
 
-def _missing_file(uri: str) -> Path | None:
-    """Return the file of a sqlite store that is yet to be made."""
+def _database_file(uri: str) -> Path | None:
+    """Return the file of a sqlite store; None for stores of other kinds."""
     try:
         url = make_url(uri)
     except (ArgumentError, ValueError):
@@ -133,7 +136,7 @@ def _missing_file(uri: str) -> Path | None:
     named = url.database or ":memory:"
     if url.get_backend_name() != "sqlite" or named.startswith((":memory:", "file:")):
         return None
-    return None if Path(named).exists() else Path(named)
+    return Path(named)
 
 
 def shown_uri() -> str:

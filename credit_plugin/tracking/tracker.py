@@ -21,6 +21,7 @@ from credit_plugin.config import Study
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.ledger import Evaluation
+from credit_plugin.interrupts import uninterrupted
 from credit_plugin.tracking.datasets import dataset_inputs
 from credit_plugin.tracking.names import metric_names
 from credit_plugin.tracking.parent import PARENT_TAG, children_of, find_parent
@@ -388,6 +389,7 @@ class StudyTracker:
                     self.close_orphans(child.info.run_id)
                 self.client.set_terminated(child.info.run_id, "KILLED")
 
+    @uninterrupted()  # or what is open would stay so
     def close(self, status: str) -> None:
         """End the run and what is open below it, unless other processes go on with it.
 

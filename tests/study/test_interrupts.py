@@ -107,6 +107,7 @@ def test_a_second_interruption_does_not_wait():
     done = []
 
     @uninterrupted()
+    @uninterrupted()
     def step():
         for press in ("first", "second"):
             signal.raise_signal(signal.SIGINT)
@@ -142,6 +143,17 @@ def test_a_step_of_another_thread_leaves_signals_alone():
     thread.start()
     thread.join()
     assert answers == [signal.default_int_handler]
+
+
+def test_an_interruption_is_heard_after_a_step_that_failed():
+    @uninterrupted()
+    def step():
+        signal.raise_signal(signal.SIGINT)
+        raise ValueError("mine")
+
+    with interruptible(), pytest.raises(KeyboardInterrupt) as caught:
+        step()
+    assert str(caught.value.__context__) == "mine"
 
 
 def test_a_step_that_fails_fails_as_it_does_anywhere():

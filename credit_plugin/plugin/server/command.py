@@ -5,7 +5,6 @@ import secrets
 import sys
 
 from credit_plugin.errors import InputError
-from credit_plugin.tracking.store import make_store
 
 _DEFAULT_STORE = "sqlite:///mlflow.db"
 _PASSWORD, _SECRET = "MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY"
@@ -14,7 +13,7 @@ _PASSWORD, _SECRET = "MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_K
 def server_command(
     tracking_uri: str | None, host: str, port: int, auth: bool, prefix: str = ""
 ) -> tuple[list[str], dict[str, str]]:
-    """Return the command that starts the server, and its environment; make its store first.
+    """Return the command that starts the server, and its environment.
 
     Args:
         tracking_uri: Database of the tracking store; MLflow's default if left out.
@@ -24,8 +23,7 @@ def server_command(
         prefix: Path below which everything is served.
 
     Raises:
-        InputError: If the store is itself a server or cannot be made, or there is no password for
-            the administrator.
+        InputError: If the store is itself a server, or there is no password for the administrator.
     """
     store = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or _DEFAULT_STORE
     if store.startswith(("http:", "https:")):
@@ -33,7 +31,6 @@ def server_command(
             f"--tracking-uri: {store} is a server already; start that one with "
             "mlflow server --app-name credit"
         )
-    make_store(store)
     environment = dict(os.environ)
     # the jobs of MLflow's own assistants would take four times the memory
     environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
