@@ -55,12 +55,12 @@ def uninterrupted() -> Iterator[None]:
         return
     heard: list[int] = []
     answers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    before = {number: answer for number, answer in answers.items() if callable(answer)}
+    before: dict[int, Any] = {n: answer for n, answer in answers.items() if callable(answer)}
 
     def put_off(signum: int, frame: Any) -> None:
         heard.append(signum)
         if len(heard) > 1:
-            before[signal.Signals(signum)](signum, frame)
+            before[signum](signum, frame)
 
     try:
         for number in before:
@@ -72,7 +72,7 @@ def uninterrupted() -> Iterator[None]:
         for number, answer in reversed(before.items()):
             signal.signal(number, answer)
         if len(heard) == 1:
-            before[signal.Signals(heard[0])](heard[0], None)
+            before[heard[0]](heard[0], None)
 
 
 def raise_if_interrupted() -> None:

@@ -15,8 +15,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.tracking import MlflowClient
 
-from credit_plugin.interrupts import uninterrupted
 from credit_plugin.tracking.flavors import diffusion, values
+from credit_plugin.tracking.store import whole
 
 CONTENT_TAG = "credit.content"
 UNREVIEWED = "Nobody has reviewed this."
@@ -135,7 +135,7 @@ class Registry:
             tags=tags,
             params=run.data.params,
         )
-        with uninterrupted():  # it writes by a client of its own, which does not wait
+        with whole(self.client):
             info = Model.log(
                 artifact_path=None,
                 name=model.name,

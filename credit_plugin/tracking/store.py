@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +41,14 @@ class WholeCalls(MlflowClient):
         return uninterrupted()(found)
 
 
+def whole(client: MlflowClient) -> AbstractContextManager[None]:
+    """Return a context in which Ctrl-C waits for what MLflow writes by clients of its own.
+
+    As with :class:`WholeCalls`, for databases in files: others end by themselves what was cut off.
+    """
+    return uninterrupted() if isinstance(client, WholeCalls) else nullcontext()
+
+
 def use_store(tracking_uri: str | None) -> str:
     """Let MLflow use a store, its own default if none is named, and return its URI.
 
@@ -75,9 +83,9 @@ def every_page(fetch: Callable[..., PagedList[T]]) -> list[T]:
 def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[MlflowClient, Experiment]:
     """Return a client and the experiment that the study's run belongs to.
 
-    The store is made here, by this one process. A sqlite store is switched to
-    write-ahead logging, which halves the time of a run and lets readers in while we write, and its
-    client is a :class:`WholeCalls`.
+    The store is made here, by this one process. A sqlite store is switched to write-ahead logging,
+    which halves the time of a run and lets readers in while we write, and the client of one in a
+    file is a :class:`WholeCalls`.
 
     Args:
         tracking_uri: MLflow's own default if left out.
@@ -86,11 +94,13 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[Mlflow
     Raises:
         InputError: If the store cannot be reached or the experiment was deleted.
     """
-    make_store(use_store(tracking_uri))
+    uri = use_store(tracking_uri)
+    path = _database_file(uri)
     try:
-        with uninterrupted():
-            client = MlflowClient()
-            chosen = _experiment(client, experiment)
+        if path is not None:
+            _make_database(uri, path)
+        client = MlflowClient() if path is None else WholeCalls()
+        chosen = _experiment(client, experiment)
     except STORE_ERRORS as error:
         raise InputError(complaint(error)) from None
     engine = sqlite_engine(client)
@@ -98,33 +108,23 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[Mlflow
         # a store that somebody is writing to stays as it is
         with suppress(OperationalError), engine.connect() as connection:
             connection.execute(text("PRAGMA journal_mode=WAL"))
-        client = WholeCalls()
     return client, chosen
 
 
-def make_store(uri: str) -> None:
-    """Make the database in a file that a tracking URI names, unless there is one.
+def _make_database(uri: str, path: Path) -> None:
+    """Make the database of a store in a file, unless there is one.
 
     MLflow makes it by dozens of migrations, which take a second. Who is killed within that second
     leaves a file that no MLflow opens again, and so do two who make it at the same time; so it is
     made beside its place, which it takes when it is whole.
-
-    Raises:
-        InputError: If it cannot be made.
     """
-    path = _database_file(uri)
-    if path is None:
-        return
     if path.exists():
         remove_stale(path)
         return
-    try:
-        with uninterrupted(), first_file(path) as partial:
-            engine = sqlite_engine(MlflowClient(str(make_url(uri).set(database=str(partial)))))
-            if engine is not None:
-                engine.dispose()
-    except STORE_ERRORS as error:
-        raise InputError(complaint(error)) from None
+    with uninterrupted(), first_file(path) as partial:
+        engine = sqlite_engine(MlflowClient(str(make_url(uri).set(database=str(partial)))))
+        if engine is not None:
+            engine.dispose()
 
 
 def _database_file(uri: str) -> Path | None:

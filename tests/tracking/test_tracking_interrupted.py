@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from urllib.parse import urlsplit
 
@@ -89,10 +88,8 @@ def test_ctrl_c_within_a_write_ends_the_run_and_keeps_what_was_written(
     work, run_of, evaluation, ctrl_c_within
 ):
     ctrl_c_within("INSERT INTO metrics")
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         work(lambda tracker: tracker.log_evaluation(evaluation(), 5, 40, 2))
-    assert time.monotonic() - began < 15  # sqlite waits for a lock for 20 seconds
     assert run_of("coalition").data.metrics["property/inception_score"] == 2.5
     assert {run_of(role).info.status for role in ("study", "coalition")} == {"KILLED"}
 
