@@ -96,7 +96,7 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def kernel(place):
+def shared_kernel(place):
     """One process for all: what takes the longest is to import everything.
 
     Each finds it without names, but with the settings of MLflow of the one before. That each works
@@ -106,6 +106,14 @@ def kernel(place):
     run_sync(manager.start_kernel)(cwd=str(place), env=environment())
     yield manager
     run_sync(manager.shutdown_kernel)()
+
+
+@pytest.fixture
+def kernel(shared_kernel):
+    """The shared process, started again if a notebook ended it."""
+    if not run_sync(shared_kernel.is_alive)():
+        run_sync(shared_kernel.restart_kernel)(now=True)
+    return shared_kernel
 
 
 def by_notebook(paths=NOTEBOOKS):
