@@ -4,7 +4,8 @@ AdamW with a warm-up no longer than the run, gradient clipping and an average of
 that starts afresh in every run: reloading an old average with its step counter would evaluate
 mostly the old model (the released code of the paper does; see :class:`diffusers.EMAModel`).
 
-Randomness comes from one generator seeded by the caller. A checkpoint holds weights, moments,
+Randomness comes from one generator seeded by the caller; layers that draw by themselves (dropout)
+are seeded by that seed and the step. A checkpoint holds weights, moments,
 average, generator state and step, so that a resumed run equals an uninterrupted one bit for bit.
 The loop reads nothing back from the device except the loss, every ``LOSS_EVERY`` steps.
 
@@ -18,7 +19,7 @@ import contextlib
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
@@ -29,9 +30,11 @@ from diffusers.training_utils import EMAModel
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 from torch.optim.lr_scheduler import LambdaLR
 
 from credit_plugin.diffusion.examples import Examples
+from credit_plugin.seeding import derive_seed
 from credit_plugin.written import whole_file
 
 if TYPE_CHECKING:
@@ -273,12 +276,26 @@ class Trainer(GradientDescent[Examples]):
         self, task: Objective, model: nn.Module, settings: TrainingSettings, seed: int
     ) -> None:
         super().__init__(model, settings, seed)
-        self.task = task
+        self.task, self.seed = task, seed
+        self.layers_draw = any(isinstance(m, _DropoutNd) and m.p for m in model.modules())
 
     def _loss(self, examples: Examples) -> Tensor:
         batch = self._draw_batch(examples)
-        with mixed_precision(self.device):
+        with mixed_precision(self.device), self._luck_of_layers():
             return self.task.loss(self.model, batch, self.generator)
+
+    @contextlib.contextmanager
+    def _luck_of_layers(self) -> Iterator[None]:
+        """Seed PyTorch's own generator, which alone dropout asks, by the run and its step.
+
+        As it is found, it depends on what this process did before.
+        """
+        if not self.layers_draw:
+            yield
+            return
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(derive_seed(self.seed, str(self.step), "layers"))
+            yield
 
     def _clip(self) -> None:
         torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.gradient_clip)

@@ -30,11 +30,14 @@ def test_training_lowers_the_loss(prediction):
 
 @pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
 @pytest.mark.parametrize("ema", [0.0, 0.9])
-@pytest.mark.parametrize("schedule", ["constant", "cooldown", "cosine"])
+@pytest.mark.parametrize(
+    ("schedule", "dropout"),
+    [("constant", 0.0), ("constant", 0.3), ("cooldown", 0.0), ("cosine", 0.0)],
+)
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
-    tmp_path, ema, schedule, memory_format
+    tmp_path, ema, schedule, dropout, memory_format
 ):
-    task, kernels = make_task(), KernelSettings(memory_format=memory_format)
+    task, kernels = make_task(dropout=dropout), KernelSettings(memory_format=memory_format)
     plan = settings(ema_decay=ema, lr_schedule=schedule, flip=True)
     straight = apply_kernels(task.build(0), kernels)
     losses = Trainer(task, straight, plan, 7).run(stripes()).losses
@@ -56,8 +59,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     assert again.losses == losses
 
 
-def test_the_seed_decides_and_global_random_state_does_not():
-    task = make_task()
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_the_seed_decides_and_global_random_state_does_not(dropout):
+    task = make_task(dropout=dropout)
     weights = []
     for seed, noise in ((1, 0), (1, 99), (2, 0)):
         torch.manual_seed(noise)

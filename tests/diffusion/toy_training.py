@@ -12,8 +12,8 @@ NETWORK = NetworkSettings(
 )
 
 
-def make_task(patch_size=1, channels=1, **noise):
-    network = NETWORK.model_copy(update={"patch_size": patch_size})
+def make_task(patch_size=1, channels=1, dropout=0.0, **noise):
+    network = NETWORK.model_copy(update={"patch_size": patch_size, "dropout": dropout})
     settings = DiffusionSettings(network=network, noise=NoiseSettings(**noise))
     return create_task(settings, ImageDomain(8, channels))
 
