@@ -144,7 +144,7 @@ def _inputs(session: "Session") -> ReportInputs:
         },
         lost=session.lost(),
         stopped=session.stopped,
-        reliability=session.reliability.get(study.properties.headline),
+        reliability=session.reliability,
         retrained=session.retrained_table,
         fidelity=session.fidelity_result,
         versions=versions_of(PACKAGES),

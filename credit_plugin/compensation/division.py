@@ -4,7 +4,7 @@ One function from values and policy to amounts; the report states what it return
 verification runs it again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,7 +88,8 @@ def divide(
     shares = valued if gate.paid_by == VALUES else declared_shares(gate.paid_by, images)
     by_count = allocate(images.tolist(), terms.pool, tie_key)
     gross = allocate_within(shares.tolist(), terms.pool, terms.floor, terms.cap, tie_key)
-    outliers = _outliers(values[headline], claims, policy)
+    paid = [values[name] for name in policy.property_weights(headline)]
+    outliers = _outliers(paid, claims, policy)
     holds = holds_of(policy, owners, claims.disputed, outliers, gross, by_count)
     earlier = {
         owners.index(name): pool_in_minor_units(amount, policy.currency)
@@ -133,8 +134,16 @@ def by_values(
 
 
 def _outliers(
-    values: ContributorValues, claims: Claims, policy: CompensationSettings
+    paid: Sequence[ContributorValues], claims: Claims, policy: CompensationSettings
 ) -> list[Outlier]:
+    """Return who stands out in any property that is paid, by the one in which they do most."""
     if not np.isfinite(claims.distances).all():
         return []
-    return find_outliers(values.values, claims.images, claims.distances, policy.outlier_ratio)
+    found: dict[int, Outlier] = {}
+    for own in paid:
+        images, distances, ratio = claims.images, claims.distances, policy.outlier_ratio
+        for outlier in find_outliers(own.values, images, distances, ratio):
+            known = found.get(outlier.owner)
+            if known is None or outlier.ratio > known.ratio:
+                found[outlier.owner] = outlier
+    return [found[owner] for owner in sorted(found)]

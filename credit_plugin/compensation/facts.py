@@ -34,7 +34,7 @@ from credit_plugin.game.table import UtilityTable
 from credit_plugin.jsonable import jsonable
 from credit_plugin.values import ContributorValues
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 STATUS, SEALED = "draft, not signed", "sealed, not signed"
 _FEWEST_RESAMPLES = 2  # only the values are needed of a re-estimate, not its intervals
 
@@ -46,7 +46,8 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
     """
     study, headline = inputs.study, inputs.headline
     policy = study.compensation
-    gate = judge_gate(policy, inputs.reliability, inputs.fidelity)
+    gate = judge_gate(policy, headline.property, inputs.reliability, inputs.fidelity)
+    known = inputs.reliability.get(headline.property)
     division = divide(
         inputs.values, headline.property, inputs.claims, policy, gate, inputs.dataset_digest
     )
@@ -77,7 +78,7 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
         "estimator": headline.estimator,
         "diagnostics": dict(headline.diagnostics),
         "certainty": certainty,
-        "reliability": inputs.reliability.to_json_dict() if inputs.reliability else None,
+        "reliability": known.to_json_dict() if known else None,
         "fidelity": _fidelity(inputs.fidelity) if inputs.fidelity else None,
         "retrained": len(inputs.retrained.select(headline.property)) if inputs.retrained else 0,
         "rows": _rows(inputs, division),
@@ -187,6 +188,7 @@ def _money(inputs: ReportInputs, division: Division, i: int) -> dict[str, Any]:
         "payout": as_amount(settled.gross[i], currency),
         "payout_minor": settled.gross[i],
         "reserved_minor": settled.reserved[i],
+        "doubted_minor": settled.doubted[i],
         "held_minor": settled.held[i],
         "brought_forward_minor": settled.brought_forward[i],
         "carried_minor": settled.carried[i],
@@ -199,7 +201,7 @@ def _money(inputs: ReportInputs, division: Division, i: int) -> dict[str, Any]:
 
 def _ranks(inputs: ReportInputs, i: int) -> list[int] | None:
     """Return the best and the worst rank that the data allow, if they are known."""
-    known = inputs.reliability
+    known = inputs.reliability.get(inputs.headline.property)
     return None if known is None else [int(known.rank_low[i]), int(known.rank_high[i])]
 
 

@@ -64,15 +64,15 @@ class Formula:
         return lines
 
     def _share_by_values(self, row: Mapping[str, Any]) -> str:
-        name = row["contributor"]
         if set(self.weights) != {self.facts["property"]}:
             total = sum(self.weights.values())
             parts = [
-                f"{percent(weight / total, 0)} × {percent(self._part(property, name), 2)} of "
-                f"{plain(property)}"
+                f"{percent(weight / total, 0)} × {self._part(property, row)}"
                 for property, weight in self.weights.items()
             ]
             return f"share by values = {' + '.join(parts)}"
+        if self.positive[self.facts["property"]] <= 0:
+            return f"share by values = {self._part(self.facts['property'], row)}"
         if row["value"] <= 0:
             return "share by values = 0, because the value is not positive"
         positive = fixed(self.positive[self.facts["property"]], self.digits)
@@ -81,9 +81,23 @@ class Formula:
             f"{fixed(row['value'], self.digits)} ÷ {positive} = {percent(row['value_share'], 2)}"
         )
 
-    def _part(self, name: str, contributor: str) -> float:
+    def _part(self, name: str, row: Mapping[str, Any]) -> str:
+        """Return a payee's part of what is paid by one property; where it pays nobody, by what."""
         positive = self.positive[name]
-        return max(0.0, self.values[name][contributor]) / positive if positive > 0 else 0.0
+        if positive > 0:
+            part = max(0.0, self.values[name][row["contributor"]]) / positive
+            return f"{percent(part, 2)} of {plain(name)}"
+        rule = self.policy["fallback"]
+        return (
+            f"{percent(self._known(rule, row), 2)} by {_RULES[rule]}, because no value of "
+            f"{plain(name)} is positive"
+        )
+
+    def _known(self, rule: str, row: Mapping[str, Any]) -> float:
+        """Return a payee's share by what is known of everybody."""
+        if rule == "count":
+            return float(row["images"] / self.images)
+        return 1 / len(self.facts["rows"])
 
     def _declared(self, row: Mapping[str, Any]) -> str:
         if self.facts["gate"]["paid_by"] == "count":

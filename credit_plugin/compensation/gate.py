@@ -1,8 +1,13 @@
-"""May the pool be paid by values? If not, the rule that the policy declared pays."""
+"""May the pool be paid by values? If not, the rule that the policy declared pays.
 
+Every property that the policy pays is judged: a pool is as reliable as the worst of its parts.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from credit_plugin.compensation.wording import plain
 from credit_plugin.config import CompensationSettings
 from credit_plugin.fidelity import verdict as judging
 from credit_plugin.fidelity.result import FidelityResult
@@ -52,24 +57,38 @@ class Gate:
 
 def judge_gate(
     policy: CompensationSettings,
-    reliability: Reliability | None,
+    headline: str,
+    reliability: Mapping[str, Reliability],
     fidelity: FidelityResult | None = None,
 ) -> Gate:
     """Open or close the gate.
 
     Args:
-        policy: Its limits and its fall-back.
-        reliability: Of the headline's values, judged by the policy's limits; None if nobody did.
+        policy: Its limits, its fall-back, and the properties that it pays.
+        headline: The property that is paid where the policy names none, and that is checked
+            against retraining.
+        reliability: Of each property's values, judged by the policy's limits; those that nobody
+            judged are not in it.
         fidelity: What a check against retraining found, if there was one.
     """
+    paid = policy.property_weights(headline)
     failures = []
-    if reliability is None:
-        failures.append("nobody assessed how reliable they are")
-    elif not reliability.passed:
-        failures += reliability.findings or reliability.failures
+    for name in paid:
+        whose = "" if list(paid) == [headline] else f"{plain(name)}: "
+        failures += [f"{whose}{failure}" for failure in _not_reliable(reliability.get(name))]
     if policy.gate.fidelity > 0:
+        unchecked = [plain(name) for name in paid if name != headline]
+        if unchecked:
+            failures.append(f"nobody checked {' and '.join(unchecked)} against retraining")
         failures += _not_faithful(policy.gate.fidelity, fidelity)
     return Gate(policy.fallback if failures else VALUES, tuple(failures))
+
+
+def _not_reliable(found: Reliability | None) -> Iterator[str]:
+    if found is None:
+        yield "nobody assessed how reliable they are"
+    elif not found.passed:
+        yield from found.findings or found.failures
 
 
 def _not_faithful(least: float, fidelity: FidelityResult | None) -> list[str]:

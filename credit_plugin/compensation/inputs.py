@@ -53,7 +53,8 @@ class ReportInputs:
         versions: Versions of code and libraries by package.
         thumbnails: PNG of one image by contributor; may be empty.
         stopped: Where and why a stopping rule ended the evaluations; empty without a rule.
-        reliability: Whether anybody may be paid by the headline's values, if that was assessed.
+        reliability: Whether anybody may be paid by the values of a property, where that was
+            assessed, by property.
         retrained: Oriented utilities of retrained coalitions, if the values are two-level.
         fidelity: What a check of the headline's values against retraining found, if there was one.
         submissions: What was submitted and who plays, if that was decided by a policy.
@@ -86,7 +87,7 @@ class ReportInputs:
     versions: Mapping[str, str]
     thumbnails: Mapping[str, bytes] = field(default_factory=dict)
     stopped: str = ""
-    reliability: Reliability | None = None
+    reliability: Mapping[str, Reliability] = field(default_factory=dict)
     retrained: UtilityTable | None = None
     fidelity: FidelityResult | None = None
     submissions: Submissions | None = None

@@ -7,11 +7,12 @@ Four steps, each a pure function of integers in minor units (cents):
    others share what remains; this is the unique division lambda * weight clipped to the bounds, up
    to the last unit. What nobody may get because everybody with a weight is at the cap stays
    unassigned, and is held.
-2. **Reserve**: the same part of everybody's gross waits until contests are decided.
-3. **Holds**: money on which there is a doubt. Several doubts about one payee hold what the largest
+2. **Holds**: money on which there is a doubt. Several doubts about one payee hold what the largest
    of them holds, so each keeps its money when another is settled.
-4. **Threshold**: what is due (the rest, and what earlier periods carried forward) is paid, or
-   carried forward if it is less than the threshold.
+3. **Threshold**: the rest, with what earlier periods carried forward, is due. If it is less than
+   the threshold, all of it is carried forward, and nothing of it waits for anything else.
+4. **Reserve**: the same part of everybody's gross waits until contests are decided. What is doubted
+   may be the same money. What is due is then paid in two parts, however small the first one is.
 
 So for each payee gross + brought forward = paid + held + carried, and over all of them
 paid + held + carried + unassigned = pool + brought forward, always, to the unit. Larger weights
@@ -74,7 +75,8 @@ class Settlement:
     Attributes:
         gross: By weight, within the bounds.
         reserved: Of the gross, what waits for contests.
-        held: Of the gross, what waits for any reason, the reserve among it.
+        doubted: Of the gross, what waits until doubts are settled.
+        held: Of the gross, what waits for any of both reasons.
         brought_forward: From earlier periods.
         carried: What waits for the next period because it is little.
         paid: What is paid now.
@@ -83,6 +85,7 @@ class Settlement:
 
     gross: list[int]
     reserved: list[int]
+    doubted: list[int]
     held: list[int]
     brought_forward: list[int]
     carried: list[int]
@@ -116,20 +119,24 @@ def settle(
         holds: Doubts about payees.
         brought_forward: Outstanding from earlier periods by position.
     """
-    reserved = _reserved(gross, terms)
-    held = _held(gross, reserved, holds)
+    doubted = _doubted(gross, holds)
     brought = [0] * len(gross)
     for payee, amount in (brought_forward or {}).items():
         brought[payee] = amount
-    due = [g - h + b for g, h, b in zip(gross, held, brought, strict=True)]
-    paid = [amount if amount >= terms.threshold else 0 for amount in due]
+    due = [g - d + b for g, d, b in zip(gross, doubted, brought, strict=True)]
+    carried = [amount if amount < terms.threshold else 0 for amount in due]
+    reserved = [0 if c else r for c, r in zip(carried, _reserved(gross, terms), strict=True)]
+    # what is doubted and what is reserved may be the same money
+    held = [max(d, r) for d, r in zip(doubted, reserved, strict=True)]
+    own = zip(gross, brought, held, carried, strict=True)
     return Settlement(
         gross=list(gross),
         reserved=reserved,
+        doubted=doubted,
         held=held,
         brought_forward=brought,
-        carried=[d - p for d, p in zip(due, paid, strict=True)],
-        paid=paid,
+        carried=carried,
+        paid=[g + b - h - c for g, b, h, c in own],
         unassigned=terms.pool - sum(gross),
     )
 
@@ -217,11 +224,10 @@ def _reserved(gross: Sequence[int], terms: Terms) -> list[int]:
     return allocate(gross, reserve, f"{terms.tie_key}/reserve")
 
 
-def _held(gross: Sequence[int], reserved: Sequence[int], holds: Sequence[Hold]) -> list[int]:
+def _doubted(gross: Sequence[int], holds: Sequence[Hold]) -> list[int]:
     doubted = [0] * len(gross)
     for hold in holds:
         everything = gross[hold.payee]
         amount = everything if hold.amount is None else min(hold.amount, everything)
         doubted[hold.payee] = max(doubted[hold.payee], amount)
-    # what is doubted and what is reserved may be the same money
-    return [max(d, r) for d, r in zip(doubted, reserved, strict=True)]
+    return doubted

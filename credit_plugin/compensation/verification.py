@@ -141,8 +141,10 @@ def read_inputs(folder: Path, stated: Mapping[str, Any]) -> ReportInputs:
     images = {name: row["images"] for name, row in rows.items()}
     valuation = valuation_of(study, table.contributors, images)
     values = {n: valuation.values(table, n, retrained) for n in study.properties.names}
-    headline = values[study.properties.headline]
-    judged = stated["reliability"] is not None
+    headline = study.properties.headline
+    judged = {headline, *study.compensation.property_weights(headline)}
+    if stated["reliability"] is None:
+        judged = set()
     in_order = [rows[name] for name in table.contributors]
     distances = [row["distance"] for row in in_order]
     submissions = stated["submissions"]
@@ -166,7 +168,7 @@ def read_inputs(folder: Path, stated: Mapping[str, Any]) -> ReportInputs:
         lost=tuple(stated["lost"]),
         versions=stated["versions"],
         stopped=stated["stopped"],
-        reliability=valuation.reliability(table, headline, retrained) if judged else None,
+        reliability={n: valuation.reliability(table, values[n], retrained) for n in judged},
         retrained=retrained,
         fidelity=FidelityResult.load(folder) if (folder / RECORD).exists() else None,
         submissions=Submissions.from_json_dict(submissions) if submissions else None,

@@ -141,7 +141,9 @@ class CompensationSettings(Settings):
     reserve: float = Field(
         0.0, ge=0, lt=1, description="Part of everybody's payout that waits for contests to end."
     )
-    contest_days: int = Field(30, ge=0, description="Days in which a payout can be contested.")
+    contest_days: int = Field(
+        30, ge=0, le=3650, description="Days in which a payout can be contested."
+    )
     contact: str = Field("", description="Where to contest, and whom to ask.")
     review: ReviewSettings = ReviewSettings()
     provenance: dict[str, str] = Field(

@@ -75,7 +75,7 @@ def _register(uri: str, folder: Path, players: int, rows: int) -> tuple[str, ...
         directions={HEADLINE: 1}, table=table, image_counts=counts, attribution=(), licences=(),
         dataset_name="large", dataset_digest="d" * 64, contributor_digests={}, models={},
         full_model_properties={}, pruned_model_properties={}, baselines={}, costs={}, lost=(),
-        versions={}, reliability=valuation.reliability(table, values),
+        versions={}, reliability={values.property: valuation.reliability(table, values)},
         commitments=tuple(read_commitments(folder / FILE)),
     )  # fmt: skip
     write_report(inputs, folder / "report")

@@ -75,9 +75,8 @@ def make_inputs() -> Callable[..., ReportInputs]:
             name: estimate(table, estimator, seed, property=name, resamples=resamples)
             for name in table.property_names
         }
-        headline = values.get("inception_score")
         given = {
-            "reliability": assess(table, headline, seed) if headline is not None else None,
+            "reliability": {name: assess(table, found, seed) for name, found in values.items()},
             "study": study,
             "created": datetime(2026, 11, 23, 20, 50, tzinfo=UTC),
             "values": values,

@@ -1,6 +1,7 @@
 """Who gets what by a policy: rules, the gate, doubts, and sums of a policy that cannot be kept."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,7 +135,9 @@ def gate_of(inputs, **limits):
     study = load_study("digits", overrides=["compensation.fallback=equal", *overrides])
     valuation = valuation_of(study, inputs.table.contributors, inputs.image_counts)
     judged = valuation.reliability(inputs.table, inputs.headline)
-    return judge_gate(study.compensation, judged)
+    return judge_gate(
+        study.compensation, inputs.headline.property, {inputs.headline.property: judged}
+    )
 
 
 def test_the_limits_of_the_gate_are_the_policys(make_inputs):
@@ -154,13 +157,38 @@ def test_the_limits_of_the_gate_are_the_policys(make_inputs):
 
 
 def test_values_that_nobody_assessed_do_not_pay():
-    assert judge_gate(policy(), None).failures == ("nobody assessed how reliable they are",)
+    assert judge_gate(policy(), "kid", {}).failures == ("nobody assessed how reliable they are",)
+
+
+def test_every_property_that_is_paid_is_judged(make_inputs):
+    inputs, paid = make_inputs(), "diversity"
+    sure = inputs.reliability["inception_score"]
+    noisy = replace(sure, failures=("too noisy",), findings=("noise moves too much",))
+    judged = {"inception_score": sure, paid: noisy}
+    assert judge_gate(policy(), "inception_score", judged).open
+    found = judge_gate(policy(weights={paid: 1}), "inception_score", judged)
+    assert found.failures == ("diversity: noise moves too much",)
+    both = policy(weights={paid: 1, "inception_score": 1}, gate={"fidelity": 0.7})
+    assert judge_gate(both, "inception_score", {"inception_score": sure}).failures == (
+        "diversity: nobody assessed how reliable they are",
+        "nobody checked diversity against retraining",
+        "the policy asks for a check against retraining, and there was none",
+    )
+
+
+def test_an_outlier_is_found_in_the_property_that_is_paid():
+    images, distances = [10] * 4, [1.0, 1.1, 0.9, 9.0]
+    paid = {"diversity": valued((1.0, 1.0, 1.0, 40.0), "diversity")}
+    weights = {"weights": {"diversity": 1}}
+    found = divided((1.0, 1, 1, 1), weights, images=images, others=paid, distances=distances)
+    assert [one.owner for one in found.outliers] == [3]
+    assert divided((1.0, 1, 1, 1), {}, images=images, distances=distances).outliers == []
 
 
 def test_a_policy_may_ask_for_a_check_against_retraining(make_inputs):
     inputs = make_inputs()
     asks = policy(gate={"fidelity": 0.7})
-    found = judge_gate(asks, inputs.reliability, None)
+    found = judge_gate(asks, "inception_score", inputs.reliability)
     assert found.failures == ("the policy asks for a check against retraining, and there was none",)
 
 

@@ -2,8 +2,10 @@
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from report_readers import amount_in
 
@@ -111,3 +113,23 @@ def test_the_key_says_nothing_is_paid_only_where_nothing_is(
     page = (tmp_path / "r" / "report.html").read_text("utf-8")
     assert ("did not help: nothing is paid" in page) is paid_nothing
     assert ("Nobody gets less than 40.00 EUR." in page) is said
+
+
+@pytest.mark.parametrize("fallback", ["count", "equal"])
+def test_a_part_that_no_value_pays_is_shown_by_the_fall_back(make_inputs, tmp_path, fallback):
+    policy = f"compensation={{weights: {{inception_score: 1, diversity: 1}}, fallback: {fallback}}}"
+    inputs = make_inputs(overrides=[policy])
+    low = replace(inputs.values["diversity"], values=-np.abs(inputs.values["diversity"].values))
+    both = {"inception_score": inputs.values["inception_score"], "diversity": low}
+    sure = inputs.reliability["inception_score"]
+    given = replace(inputs, values=both, reliability=dict.fromkeys(both, sure))
+    write_report(given, tmp_path / "r")
+    for one in read_statements(tmp_path / "r" / "statements.jsonl"):
+        record = one["statement"]
+        first, second = found(
+            rf"share by values = 50\xa0% × {PERCENT} of inception score \+ 50\xa0% × {PERCENT} by "  # noqa: RUF001
+            r"number of .*, because no value of diversity is positive$",
+            record["formula"],
+        )
+        share = (float(first) + float(second)) / 200
+        assert share == pytest.approx(record["row"]["share"], abs=1e-4)

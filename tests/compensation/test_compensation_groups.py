@@ -61,7 +61,7 @@ def grouped_report(make_inputs, tmp_path_factory):
         study=study,
         table=table,
         values={"inception_score": values},
-        reliability=valuation.reliability(table, values),
+        reliability={"inception_score": valuation.reliability(table, values)},
         image_counts=counts,
         thumbnails={},
         baselines={"zero": 0.5},

@@ -103,9 +103,12 @@ def test_paid_and_held_and_carried_are_all_there_is(case, threshold, reserve, do
         own = found.gross[i] + brought.get(i, 0)
         assert own == found.paid[i] + found.held[i] + found.carried[i]
         assert min(found.paid[i], found.held[i], found.carried[i], found.reserved[i]) >= 0
-        assert found.reserved[i] <= found.held[i] <= found.gross[i]
-        assert found.paid[i] == 0 or found.paid[i] >= threshold
+        assert max(found.reserved[i], found.doubted[i]) == found.held[i] <= found.gross[i]
         assert found.carried[i] < max(threshold, 1)
+        # whoever's money is carried forward gets nothing of this report, others all but doubts
+        all_of_it = own - found.doubted[i]
+        assert found.carried[i] in (0, all_of_it)
+        assert found.carried[i] or all_of_it == 0 or all_of_it >= threshold
 
 
 def test_two_doubts_about_the_same_money_hold_it_once():
@@ -116,6 +119,11 @@ def test_two_doubts_about_the_same_money_hold_it_once():
 def test_a_doubt_without_an_amount_holds_everything_of_this_pool_only():
     found = divided([1, 1], Terms(100), [Hold(1, "no licence")], {1: 7})
     assert (found.held, found.paid) == ([0, 50], [50, 7])
+
+
+def test_the_threshold_is_for_all_that_is_due_the_reserve_among_it():
+    found = divided([1, 1], Terms(20, threshold=10, reserve=2), [Hold(1, "copies", 3)])
+    assert (found.paid, found.held, found.carried) == ([9, 0], [1, 3], [0, 7])
 
 
 def test_a_cap_that_stops_everybody_leaves_money_that_is_held():

@@ -238,7 +238,7 @@ def test_what_a_hostile_file_says_cannot_steer_a_terminal(copy):
     assert all(line.isprintable() for line in complaints)
 
 
-@pytest.mark.parametrize("facts", ["[]", "{}", "null", "{" * 10_000, '{"schema_version": 2}'])
+@pytest.mark.parametrize("facts", ["[]", "{}", "null", "{" * 10_000, '{"schema_version": 3}'])
 def test_whatever_stands_in_the_facts_is_a_complaint(copy, facts):
     (copy / FACTS).write_text(facts, "utf-8")
     assert any(FACTS in line for line in verify_report(copy))

@@ -56,7 +56,7 @@ def sealed_report(
         costs={"coalitions": 1.0},
         lost=(),
         versions={"python": "3.11"},
-        reliability=valuation.reliability(table, values),
+        reliability={HEADLINE: valuation.reliability(table, values)},
         commitments=tuple(read_commitments(folder / FILE)),
     )
     write_report(inputs, folder / "report")

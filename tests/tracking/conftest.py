@@ -133,7 +133,7 @@ def toy_report(study, toy_values, tmp_path_factory):
         lost=(),
         versions={"python": "3.11"},
         # every coalition is known and nothing is noisy, but nothing was repeated either
-        reliability=replace(assess(table, values), failures=()),
+        reliability={headline: replace(assess(table, values), failures=())},
     )
     folder = tmp_path_factory.mktemp("toy") / "report"
     write_report(inputs, folder)

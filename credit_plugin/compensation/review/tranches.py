@@ -1,7 +1,8 @@
 """What may be paid now: of the report's payouts, less what waits and what was exported before.
 
 Whoever contests holds their own money and nobody else's. The policy's reserve waits until every
-contest is decided, and is then due with the rest, by the same rule and threshold as the report.
+contest is decided, and is then due with the rest; what is doubted waits further, and what the
+report carries forward is not paid by it.
 Each export takes what is due and was not exported before, so a contest that is dismissed later
 leads to a second, smaller export.
 
@@ -10,10 +11,8 @@ All of it follows from the report's rows and the ledger, so anybody can compute 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from credit_plugin.compensation.payout import pool_in_minor_units
 from credit_plugin.compensation.review.actions import replay
 from credit_plugin.compensation.review.states import Review, begin
 
@@ -72,20 +71,18 @@ def _exported(facts: Mapping[str, Any], review: Review) -> list[int]:
 
 def _due(facts: Mapping[str, Any], review: Review) -> list[int]:
     held, reserve_waits = review.held(), bool(review.undecided())
-    policy = facts["settings"]["compensation"]
-    threshold = pool_in_minor_units(Decimal(policy["threshold"]), facts["currency"])
     return [
         0
         if row["contributor"] in held
         else row["paid_minor"]
         if reserve_waits
-        else _with_reserve(row, threshold)
+        else _with_reserve(row)
         for row in facts["rows"]
     ]
 
 
-def _with_reserve(row: Mapping[str, Any], threshold: int) -> int:
+def _with_reserve(row: Mapping[str, Any]) -> int:
     """Return what is due once the reserve does not wait any more; doubts hold what they hold."""
-    held = row["held_minor"] if row["holds"] else 0
-    due: int = row["payout_minor"] - held + row["brought_forward_minor"]
-    return due if due >= threshold else 0
+    freed: int = row["held_minor"] - row["doubted_minor"]
+    paid: int = row["paid_minor"]
+    return paid + freed
