@@ -249,10 +249,11 @@ def export(
       credit review export designers.values@approved --out payments.csv -m "for the bank"
     """  # noqa: D301 - click reads this control character
     from credit_plugin.errors import InputError
-    from credit_plugin.written import whole_file
+    from credit_plugin.written import check_writable, whole_file
 
     if out.exists():
         raise InputError(f"{out}: is there already; choose another file")
+    check_writable(out, "--out")  # what is exported once is not exported again
     answer = _act("export", source, comment, actor, key_file, tracking_uri, {})
     with whole_file(out) as partial:
         partial.write_text(answer.csv, "utf-8")

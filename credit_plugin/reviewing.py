@@ -6,7 +6,7 @@ line, admit it by the rules, write it where exactly one of two people at once ca
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from credit_plugin.compensation.review.actions import ACTIONS, LONGEST_TEXT, apply, check_window
 from credit_plugin.compensation.review.case import case_of
-from credit_plugin.compensation.review.checking import check_ledger
+from credit_plugin.compensation.review.checking import PAYABLE, check_ledger
 from credit_plugin.compensation.review.drafting import draft_entry
 from credit_plugin.compensation.review.entries import Entry
 from credit_plugin.compensation.review.export import payments_csv
@@ -128,9 +128,20 @@ def open_docket(
     case = case_of(facts, found.name, str(found.version), sha256, store.servers)
     lines = store.lines(found)
     review, faults = check_ledger(case, lines)
+    faults = [*faults, *_policy_faults(store.committed(found), facts)]
     if mirrors and not faults:
         faults = store.faults(found, review, lines)
     return Docket(found, facts, review, tuple(map(printable, faults)))
+
+
+def _policy_faults(known: str | None, facts: Mapping[str, Any]) -> Iterator[str]:
+    """Compare the policy that a report calls the first with what the study's run says."""
+    stated = facts.get("commitment")
+    if known and stated and stated["committed_sha256"] != known:
+        yield (
+            f"the report says that the policy {stated['committed_sha256'][:12]} was written down "
+            f"first; the study's run, where nobody can change it, says {known[:12]}"
+        )
 
 
 def act(store: "ReviewStore", name: str, version: str, request: Request) -> Acted:
@@ -190,7 +201,7 @@ def _drafted(
 
 def admit(
     store: "ReviewStore", name: str, version: str, entry: Entry, attester: Signer | None = None
-) -> Docket:
+) -> Acted:
     """Write an entry that somebody has drafted and signed elsewhere.
 
     Args:
@@ -207,13 +218,13 @@ def admit(
     request = Request(
         entry.action, entry.actor, entry.comment, entry.details, entry.identity, attester=attester
     )
-    details, _ = _details(store, docket, request)
+    details, payments = _details(store, docket, request)
     if dict(details) != dict(entry.details):
         raise ConflictError("the entry states other files or payments than there are")
     entry = attester(entry) if attester else entry
     apply(docket.review, entry)
     store.append(docket.version, entry)
-    return _after(store, docket, request)
+    return Acted(_after(store, docket, request), entry, payments)
 
 
 def replaceable(store: "ReviewStore", docket: Docket) -> list[str]:
@@ -270,16 +281,25 @@ def _replacing(
     return request.details, ()
 
 
+def _superseded(
+    store: "ReviewStore", docket: Docket, request: Request
+) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
+    by = store.version(docket.version.name, str(request.details.get("by", "")))
+    return {**request.details, "by": str(by.version)}, ()
+
+
 def _checked(
     store: "ReviewStore", docket: Docket, request: Request
 ) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
     check_window(docket.review, datetime.now(UTC))  # sooner than what takes long
+    _check_released_once(store, docket)
     return {"files": _verified_files(store, docket)}, ()
 
 
 def _exported(
     store: "ReviewStore", docket: Docket, request: Request
 ) -> tuple[Mapping[str, Any], tuple[Payment, ...]]:
+    _check_released_once(store, docket)
     _verified_files(store, docket)
     payments = tuple(payments_due(docket.facts, docket.review))
     if not payments:
@@ -297,10 +317,35 @@ def _exported(
 
 _COMPUTED: dict[str, Callable[..., tuple[Mapping[str, Any], tuple[Payment, ...]]]] = {
     "submit": _replacing,
+    "supersede": _superseded,
     "finalize": _checked,
     "export": _exported,
 }
 """Actions that rest on something computed at that moment."""
+
+
+def _check_released_once(store: "ReviewStore", docket: Docket) -> None:
+    """See that no other version of these values pays the same pool.
+
+    A pool is told by the period that the policy names for it; without one, by the data.
+
+    Raises:
+        ConflictError: If one was released.
+    """
+    for other in store.versions(docket.version.name):
+        if other.version == docket.version.version or not store.lines(other):
+            continue
+        known = open_docket(store, other.name, str(other.version), mirrors=False)
+        if known.review.state in PAYABLE and _pool(known.facts) == _pool(docket.facts):
+            raise ConflictError(
+                f"version {other.version} pays the same pool and is {known.review.state}; if this "
+                "is another pool, name its period (compensation.period) and report again"
+            )
+
+
+def _pool(facts: Mapping[str, Any]) -> str:
+    period = str(facts["settings"]["compensation"]["period"]).strip()
+    return f"period {period.casefold()}" if period else f"data {facts['dataset_digest']}"
 
 
 def _verified_files(store: "ReviewStore", docket: Docket) -> int:

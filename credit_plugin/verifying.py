@@ -23,7 +23,7 @@ from credit_plugin.compensation.statement_rendering import (
     statement_file,
 )
 from credit_plugin.compensation.statements import FILE as STATEMENTS
-from credit_plugin.compensation.statements import check_statement, read_statements
+from credit_plugin.compensation.statements import check_place, check_statement, read_statements
 from credit_plugin.compensation.verification import verify_report, written_by_another
 from credit_plugin.compensation.wording import moment
 from credit_plugin.contributors.findings import printable
@@ -109,16 +109,19 @@ def write_payees_statements(
         InputError: If there is no such report or owner, or a statement does not match its proof.
     """
     waiting, written = set(owners), 0
-    with _report(source, tracking_uri) as (folder, _):
+    with _report(source, tracking_uri) as (folder, complaints):
+        if complaints:
+            raise InputError(f"{source}: does not verify: {complaints[0]}")
         if not (folder / STATEMENTS).exists():
             raise InputError(f"{source}: holds no {STATEMENTS}; write the report again")
         thumbnails, signed = read_thumbnails(folder), _signed(source)
+        sealed = _sealed(source, folder)
         out.mkdir(parents=True, exist_ok=True)
-        for proved in read_statements(folder / STATEMENTS):
+        for index, proved in enumerate(read_statements(folder / STATEMENTS)):
             name = proved["statement"]["row"]["contributor"]
             if owners and name not in waiting:
                 continue
-            wrong = check_statement(proved)
+            wrong = check_place(proved, sealed, index)
             if wrong:
                 raise InputError(
                     f"{source}: the statement of {name!r} cannot be handed out: {wrong}"
@@ -129,6 +132,15 @@ def write_payees_statements(
     if waiting:
         raise InputError(f"--owner {sorted(waiting)[0]!r}: nobody of this name is paid by {source}")
     return written
+
+
+def _sealed(source: str, folder: Path) -> dict[str, Any]:
+    """Return the root of all statements and their count, as the report's record has them."""
+    try:
+        sealed = json.loads((folder / FACTS).read_text("utf-8"))["statements"]
+        return {"root": sealed["root"], "count": sealed["count"]}
+    except (OSError, ValueError, LookupError, TypeError):
+        raise InputError(f"{source}: {FACTS} is missing or damaged") from None
 
 
 def _signed(source: str) -> Signed | None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from credit_plugin.errors import InputError
 from credit_plugin.jsonable import jsonable
 
 STALE_SECONDS = 3600.0
@@ -45,6 +46,23 @@ def first_file(path: Path) -> Iterator[Path]:
         except OSError:  # a file system without links
             if not path.exists():
                 partial.rename(path)
+
+
+def check_writable(path: Path, field: str) -> None:
+    """See that a file can be written, before the work whose result goes there.
+
+    Args:
+        path: The file; folders on the way are made.
+        field: Where the user named it.
+
+    Raises:
+        InputError: If it cannot.
+    """
+    try:
+        with _beside(path) as partial:
+            partial.touch()
+    except OSError as error:
+        raise InputError(f"{field} {path}: cannot be written ({error.strerror})") from None
 
 
 @contextmanager

@@ -91,6 +91,26 @@ def read_statements(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
+def check_place(proved: Any, sealed: Mapping[str, Any], index: int) -> str:
+    """Return why a line of the file is not the statement that a report seals there; empty if it is.
+
+    A line proves itself under the root that it brings along, and anybody can make one of those.
+
+    Args:
+        proved: The line.
+        sealed: The ``statements`` of the report's record: their root and their count.
+        index: Which line it is, from 0.
+    """
+    wrong = check_statement(proved)
+    if wrong:
+        return wrong
+    proof = Proof.from_json_dict(proved["proof"])
+    told = (proved["root"], proof.index, proof.size)
+    if told != (sealed["root"], index, sealed["count"]):
+        return "it is sealed under another root, or in another place, than the report's record says"
+    return ""
+
+
 def check_statement(proved: Any) -> str:
     """Return why a statement is not among the sealed ones of its root; empty if it is.
 

@@ -19,6 +19,8 @@ from credit_plugin.tracking.store import every_page, shown_uri
 from credit_plugin.written import whole_file
 
 PARENT_TAG = "mlflow.parentRunId"
+COMMITTED = "policy_sha256"
+"""Parameter of the study's run: the policy that was written down first."""
 
 
 def children_of(client: MlflowClient, experiment_id: str, parent_id: str) -> list[Run]:

@@ -37,7 +37,7 @@ from credit_plugin.compensation.review.entries import Entry
 from credit_plugin.compensation.review.states import ConflictError, Review
 from credit_plugin.errors import InputError
 from credit_plugin.tracking.flavors.files import CONTENT
-from credit_plugin.tracking.parent import PARENT_TAG
+from credit_plugin.tracking.parent import COMMITTED, PARENT_TAG
 from credit_plugin.tracking.store import STORE_ERRORS, complaint
 
 SERVER_KEYS = "CREDIT_SERVER_KEYS"
@@ -163,6 +163,14 @@ class ReviewStore:
             return []
         params = self.client.get_run(run_id).data.params
         return [params[key] for key in sorted(params) if key.startswith("entry/")]
+
+    def committed(self, version: ModelVersion) -> str | None:
+        """Return the hash of the policy that the study's run named first; None if it names none.
+
+        Nobody can change it there.
+        """
+        found: str | None = self.client.get_run(str(version.run_id)).data.params.get(COMMITTED)
+        return found
 
     def append(self, version: ModelVersion, entry: Entry) -> None:
         """Write the next line.

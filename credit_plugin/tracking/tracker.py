@@ -19,12 +19,13 @@ from PIL import Image
 from credit_plugin.compensation.commitment import Commitment
 from credit_plugin.config import Study
 from credit_plugin.contributors.dataset import ContributorDataset
+from credit_plugin.errors import InputError
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.ledger import Evaluation
 from credit_plugin.interrupts import uninterrupted
 from credit_plugin.tracking.datasets import dataset_inputs
 from credit_plugin.tracking.names import metric_names
-from credit_plugin.tracking.parent import PARENT_TAG, children_of, find_parent
+from credit_plugin.tracking.parent import COMMITTED, PARENT_TAG, children_of, find_parent
 from credit_plugin.tracking.previews import log_previews
 from credit_plugin.tracking.reference import log_reference
 from credit_plugin.tracking.registry import PublishedModel, Registry
@@ -37,7 +38,6 @@ from credit_plugin.values import ContributorValues, Reliability
 BATCH = 900
 LONGEST_NAME = 250
 LONGEST_TAG = 5000
-COMMITTED = "policy_sha256"
 """Parameter with the hash of the policy that binds: MLflow refuses to change one."""
 
 
@@ -265,9 +265,19 @@ class StudyTracker:
             first: What was written down before the first coalition.
             policy_sha256: Of the study's policy now.
             data_sha256: Of the data, so that other studies on it are found.
+
+        Raises:
+            InputError: If the run names another policy as the first one.
         """
         self.tag({"credit.policy_sha256": policy_sha256, "credit.data_sha256": data_sha256})
-        if COMMITTED not in self.client.get_run(self.parent_run_id).data.params:
+        known = self.client.get_run(self.parent_run_id).data.params.get(COMMITTED)
+        if known not in (None, first.policy_sha256):
+            raise InputError(
+                f"run {self.parent_run_id}: the policy {known[:12]} was written down in it first, "
+                f"and the table's file of commitments begins with {first.policy_sha256[:12]}; "
+                "bring that file back, or start the study in a run of its own"
+            )
+        if known is None:
             self.client.log_param(self.parent_run_id, COMMITTED, first.policy_sha256)
             self.client.log_dict(self.parent_run_id, dict(first.policy), "policy.json")
 

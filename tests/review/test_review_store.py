@@ -22,6 +22,7 @@ from credit_plugin.compensation.review.states import (
 )
 from credit_plugin.errors import InputError
 from credit_plugin.reviewing import Request, act, open_docket, parse_source, replaceable
+from credit_plugin.tracking.parent import COMMITTED
 from credit_plugin.tracking.reviews import ReviewStore
 
 NAME = "toy.values"
@@ -113,6 +114,32 @@ def test_a_changed_file_stops_release_and_export(store, client, version, file):
     with pytest.raises(ConflictError, match="the report does not verify: "):
         do(store, version, "finalize", "Rob")
     assert open_docket(store, NAME, version).review.state is State.APPROVED
+
+
+def test_another_first_policy_than_the_runs_is_a_fault(store, client, report):
+    run_id = client.create_run("0").info.run_id
+    client.log_param(run_id, COMMITTED, "0" * 64)
+    version = publish(client, report, run_id=run_id).version
+    (fault,) = open_docket(store, NAME, version).faults
+    assert "the study's run, where nobody can change it, says 000000000000" in fault
+    with pytest.raises(ConflictError, match="so nothing is added: the report says that the policy"):
+        do(store, version, "submit", "Pat")
+
+
+def test_a_pool_is_released_once_whatever_version_pays_it(store, client, version, report):
+    second = publish(client, report, content="again").version
+    release(store, version)
+    approve(store, second)
+    with pytest.raises(ConflictError, match=f"version {version} pays the same pool and is final"):
+        do(store, second, "finalize", "Rob")
+
+
+def test_only_a_version_that_is_there_takes_the_place_of_another(store, client, version, report):
+    do(store, version, "submit", "Pat")
+    with pytest.raises(InputError, match=r"toy\.values/99: is no registered version"):
+        do(store, version, "supersede", "Pat", {"by": "99"})
+    second = publish(client, report, content="again").version
+    assert do(store, version, "supersede", "Pat", {"by": "latest"}).entry.details == {"by": second}
 
 
 def test_a_changed_record_is_not_the_one_that_was_signed(store, client, version):

@@ -73,8 +73,13 @@ def browser(site):
 
 @pytest.fixture
 def version(site, easy_report, request):
-    """A version that nobody has reviewed, of a report that is in order."""
-    return publish(site.client, easy_report, request.node.nodeid, site.run_id).version
+    """A version that nobody has reviewed, of a report that is in order; gone afterwards.
+
+    All pay one pool, and a pool is released once.
+    """
+    made = publish(site.client, easy_report, request.node.nodeid, site.run_id)
+    yield made.version
+    site.client.delete_model_version(made.name, made.version)
 
 
 @pytest.fixture

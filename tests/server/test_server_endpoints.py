@@ -100,6 +100,17 @@ def test_a_signed_entry_is_drafted_and_admitted(browser, version, tmp_path):
     assert len(state(browser, version)["lines"]) == 1
 
 
+def test_a_signed_export_comes_with_its_payments(browser, version, tmp_path):
+    done(browser, version, SUBMIT, APPROVE, ("finalize", "Rob", {}))
+    make_key(tmp_path / "mona.pem")
+    told = {"name": NAME, "version": version, "action": "export", "actor": "Mona", "comment": "x"}
+    line = browser.post(f"{API}/draft", json=told).get_json()["line"]
+    entry = sign(parse_entry(line), read_key(tmp_path / "mona.pem"))
+    signed = {"name": NAME, "version": version, "action": "export", "line": entry.line}
+    csv = browser.post(f"{API}/admit", json=signed).get_json()["csv"]
+    assert len(csv.splitlines()) - 1 == entry.details["payments"]
+
+
 class TestAttacks:
     """Each is refused with one line, and nothing has changed."""
 

@@ -1,6 +1,7 @@
 """Which other studies there are on some data, and the policy that binds a study."""
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import mlflow
@@ -11,9 +12,9 @@ from stores import using
 from credit_plugin.compensation.commitment import commit
 from credit_plugin.errors import InputError
 from credit_plugin.tracking import studies
+from credit_plugin.tracking.parent import COMMITTED
 from credit_plugin.tracking.reports import registered_report
 from credit_plugin.tracking.studies import studies_on
-from credit_plugin.tracking.tracker import COMMITTED
 
 
 def policies(folder):
@@ -61,6 +62,8 @@ def test_the_first_policy_stays_on_the_run_whatever_comes_later(client, tracker,
     with pytest.raises(MlflowException):
         client.log_param(tracker.parent_run_id, COMMITTED, later.policy_sha256)
     assert [s["policy_sha256"] for s in tracker.other_studies("data")] == []
+    with pytest.raises(InputError, match=r"the policy .* was written down in it first"):
+        tracker.log_policy(replace(first.first, policy_sha256="0" * 64), "0" * 64, "data")
 
 
 def test_a_registered_report_comes_back_and_a_changed_one_is_told(shelf, shelved_values, tmp_path):

@@ -99,7 +99,7 @@ def admit() -> Response:
     _check_right(entry)
     entry = replace(entry, identity=user.identity, server="", attestation="")
     admitted = admit_to_review(catalogue().store, name, version, entry, attester_for(user))
-    return jsonify(describe_docket(admitted))
+    return jsonify({**describe_docket(admitted.docket), "csv": _exported_csv(admitted)})
 
 
 def _check_right(entry: Entry) -> None:

@@ -19,7 +19,7 @@ from credit_plugin.compensation.review.signatures import Signed, signed_of
 from credit_plugin.compensation.review.states import ConflictError
 from credit_plugin.compensation.statement_rendering import render_statement_html
 from credit_plugin.compensation.statements import FILE as STATEMENTS
-from credit_plugin.compensation.statements import check_statement
+from credit_plugin.compensation.statements import check_place
 from credit_plugin.compensation.summary_rendering import render_summary_html
 from credit_plugin.errors import InputError
 from credit_plugin.plugin.server.pages.contributor import asked_row
@@ -51,7 +51,7 @@ def statement() -> Response:
     docket = asked_docket(mirrors=False)
     place, row = asked_row(docket.facts)
     proved = _statement(docket, place)
-    wrong = check_statement(proved)
+    wrong = check_place(proved, docket.facts["statements"], place)
     if wrong or proved["statement"]["row"] != row:
         raise InputError(f"statement {place + 1}: {wrong or 'it is not of this record'}")
     picture = catalogue().thumbnails(docket.version).get(row["contributor"])
