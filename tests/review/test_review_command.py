@@ -1,16 +1,13 @@
 """``credit review`` and ``credit verify`` on a store, as people type them."""
 
-import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from test_review_store import artifact
+from toy_reports import reseal_first_statement
 
 from credit_plugin.cli import main
-from credit_plugin.compensation.merkle import MerkleTree
-from credit_plugin.compensation.statements import check_statement
-from credit_plugin.jsonable import canonical
 
 NAME = "toy.values"
 
@@ -161,22 +158,11 @@ def test_statements_of_a_released_report_say_so(credit, version, tmp_path):
         assert "not signed" not in after
 
 
-def resealed(path):
-    """Rewrite the first payee's line of statements so that it proves itself under its own root."""
-    first, *others = path.read_text("utf-8").splitlines()
-    record = json.loads(first)["statement"]
-    record["row"]["payout_minor"] = 99_999_00
-    tree = MerkleTree([canonical(record)])
-    forged = {"statement": record, "proof": tree.proof(0).to_json_dict(), "root": tree.root}
-    assert check_statement(forged) == ""
-    path.write_text("\n".join([json.dumps(forged), *others]) + "\n", "utf-8")
-
-
 def test_a_statement_under_a_root_of_its_own_is_not_handed_out(credit, client, version, report):
-    resealed(report / "statements.jsonl")
+    reseal_first_statement(report / "statements.jsonl")
     told = credit("statement", str(report), "--out", "letters", code=2)
     assert "it is sealed under another root, or in another place, than the report's record" in told
-    resealed(artifact(client, version, "content/statements.jsonl"))
+    reseal_first_statement(artifact(client, version, "content/statements.jsonl"))
     told = credit("statement", source(version), "--out", "letters", code=2)
     assert "does not verify" in told
     assert not list(Path("letters").glob("*"))

@@ -1,16 +1,20 @@
 """A sealed report that verifies, of a toy game, and stores to register it in."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from credit_plugin.compensation.commitment import FILE, commit_study, read_commitments
+from credit_plugin.compensation.merkle import MerkleTree
 from credit_plugin.compensation.report import ReportInputs, write_report
+from credit_plugin.compensation.statements import check_statement
 from credit_plugin.compensation.valuing import valuation_of
 from credit_plugin.config import load_study
 from credit_plugin.game import UtilityTable, design
 from credit_plugin.game.toys import AdditiveGame, NoisyGame
+from credit_plugin.jsonable import canonical
 
 NAMES = ("Ada", "Bo", "Cy", "Łódź <b>2</b>", "=idle()")
 WORTHS = (4.0, 2.5, 1.5, 0.75, 0.0)
@@ -69,3 +73,14 @@ def publish(client, report: Path, content: str = "abc", run_id: str | None = Non
 
     run_id = run_id or client.create_run("0", tags={"credit.role": "study"}).info.run_id
     return Registry(client, "toy").publish_values(report, run_id, content, ())
+
+
+def reseal_first_statement(path: Path) -> None:
+    """Change the first payee's payout so that the line proves itself, under a root of its own."""
+    first, *others = path.read_text("utf-8").splitlines()
+    record = json.loads(first)["statement"]
+    record["row"]["payout_minor"] = 99_999_00
+    tree = MerkleTree([canonical(record)])
+    forged = {"statement": record, "proof": tree.proof(0).to_json_dict(), "root": tree.root}
+    assert check_statement(forged) == ""
+    path.write_text("\n".join([json.dumps(forged), *others]) + "\n", "utf-8")

@@ -1,9 +1,10 @@
 """Acting in reviews through the server: forms, JSON, signed entries, and attacks."""
 
 import threading
+from pathlib import Path
 
 import pytest
-from toy_reports import publish
+from toy_reports import publish, reseal_first_statement
 
 from credit_plugin.compensation.review.actions import CHECKLIST
 from credit_plugin.compensation.review.entries import parse_entry
@@ -109,6 +110,28 @@ def test_a_signed_export_comes_with_its_payments(browser, version, tmp_path):
     signed = {"name": NAME, "version": version, "action": "export", "line": entry.line}
     csv = browser.post(f"{API}/admit", json=signed).get_json()["csv"]
     assert len(csv.splitlines()) - 1 == entry.details["payments"]
+
+
+def test_a_second_version_that_pays_the_same_pool_is_not_released(
+    site, browser, version, easy_report
+):
+    second = publish(site.client, easy_report, "second", site.run_id)
+    done(browser, version, SUBMIT, APPROVE, ("finalize", "Rob", {}))
+    done(browser, second.version, SUBMIT, APPROVE)
+    refused = act(browser, second.version, "finalize", "Rob")
+    site.client.delete_model_version(NAME, second.version)
+    assert refused.status_code == 409
+    assert "pays the same pool and is final" in refused.get_json()["error"]
+
+
+def test_a_statement_under_a_root_of_its_own_is_not_shown(site, browser, version):
+    model = site.client.get_model_version(NAME, version).source.removeprefix("models:/")
+    place = site.client.get_logged_model(model).artifact_location.removeprefix("file://")
+    reseal_first_statement(Path(place) / "content" / "statements.jsonl")
+    asked = {"name": NAME, "version": version, "who": "Ada"}
+    answer = browser.get("/credit/statement", query_string=asked)
+    assert answer.status_code == 400
+    assert "sealed under another root" in answer.get_data(as_text=True)
 
 
 class TestAttacks:
