@@ -263,13 +263,13 @@ def tracked(
         role: ``study`` or ``tuning``.
     """
     from credit_plugin.tracking.store import STORE_ERRORS
-    from credit_plugin.tracking.tracker import StudyTracker
+    from credit_plugin.tracking.tracker import StudyTracker, state_after
 
     tracker = StudyTracker.start(study, dataset, memory, tracking_uri, experiment, role)
     try:
         yield tracker
     except BaseException as error:
         with suppress(*STORE_ERRORS):  # the store may be what failed; what is told is the first
-            tracker.close("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            tracker.close(state_after(error))
         raise
     tracker.close("FINISHED")

@@ -20,7 +20,7 @@ from credit_plugin.written import whole_file
 
 PARENT_TAG = "mlflow.parentRunId"
 COMMITTED = "policy_sha256"
-"""Parameter of the study's run: the policy that was written down first."""
+"""Parameter with the hash of the policy that binds: MLflow refuses to change one."""
 
 
 def children_of(client: MlflowClient, experiment_id: str, parent_id: str) -> list[Run]:

@@ -8,6 +8,7 @@ same thing again costs nothing.
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from credit_plugin.tracking.previews import log_previews
 from credit_plugin.tracking.reference import log_reference
 from credit_plugin.tracking.registry import PublishedModel, Registry
 from credit_plugin.tracking.settings import flat, log_settings
-from credit_plugin.tracking.store import open_store
+from credit_plugin.tracking.store import STORE_ERRORS, open_store
 from credit_plugin.tracking.studies import studies_on
 from credit_plugin.tracking.views import artifact_page, share_view
 from credit_plugin.values import ContributorValues, Reliability
@@ -38,7 +39,11 @@ from credit_plugin.values import ContributorValues, Reliability
 BATCH = 900
 LONGEST_NAME = 250
 LONGEST_TAG = 5000
-"""Parameter with the hash of the policy that binds: MLflow refuses to change one."""
+
+
+def state_after(error: BaseException) -> str:
+    """Return the state of a run whose work ended with an error."""
+    return "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
 
 
 class StudyTracker:
@@ -94,12 +99,20 @@ class StudyTracker:
         client, chosen = open_store(tracking_uri, experiment)
         tags = {"credit.study": study.name, "credit.role": role}
         name = study.name if role == "study" else f"{study.name} {role}"
-        parent = find_parent(client, chosen.experiment_id, name, memory, tags)
-        tracker = cls(client, study, chosen.experiment_id, parent)
-        log_settings(client, parent, flat(study.model_dump(mode="json"), "study/"))
-        inputs = client.get_run(parent).inputs
-        if inputs is None or not inputs.dataset_inputs:
-            client.log_inputs(parent, datasets=dataset_inputs(dataset, study.data))
+        parent = None
+        try:
+            with uninterrupted():  # whoever is interrupted must know which run to end
+                parent = find_parent(client, chosen.experiment_id, name, memory, tags)
+            tracker = cls(client, study, chosen.experiment_id, parent)
+            log_settings(client, parent, flat(study.model_dump(mode="json"), "study/"))
+            inputs = client.get_run(parent).inputs
+            if inputs is None or not inputs.dataset_inputs:
+                client.log_inputs(parent, datasets=dataset_inputs(dataset, study.data))
+        except BaseException as error:
+            if parent is not None:
+                with suppress(*STORE_ERRORS):  # what is told is what came first
+                    client.set_terminated(parent, state_after(error))
+            raise
         return tracker
 
     def log_stage(

@@ -94,6 +94,14 @@ def test_ctrl_c_within_a_write_ends_the_run_and_keeps_what_was_written(
     assert {run_of(role).info.status for role in ("study", "coalition")} == {"KILLED"}
 
 
+@pytest.mark.parametrize("statement", ["INSERT INTO runs", "INSERT INTO params"])
+def test_ctrl_c_while_the_run_is_made_ends_it(work, run_of, ctrl_c_within, statement):
+    ctrl_c_within(statement)
+    with pytest.raises(KeyboardInterrupt):
+        work(lambda tracker: pytest.fail("it was heard too late"))
+    assert run_of("study").info.status == "KILLED"
+
+
 def test_ctrl_c_within_registering_a_version_leaves_the_store_to_others(
     client, uri, report, work, run_of, ctrl_c_within
 ):
