@@ -7,8 +7,9 @@ points to. Samplers are diffusers' own schedulers.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import diffusers
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 """From noisy examples [n, ...] and the network's time input to its prediction [n, ...]."""
+
+PROBED_STEPS = 6
+"""Enough for the samplers of highest order."""
 
 
 class ForwardProcess(Protocol):
@@ -171,16 +175,15 @@ def denoise(
     Args:
         process: The process that is run backwards.
         predict: The network.
-        noise: Standard normal noise on the network's device.
+        noise: Standard normal noise on the network's device. What a sampler draws is a function
+            of it: another batch or repeat draws other numbers, another coalition the same.
         sampling: Scheduler and steps.
-        stacked: Whether noise is that of several networks, [networks, n, ...]; what a sampler
-            draws is then the same for each of them, as if they were sampled one at a time.
+        stacked: Whether noise is that of several networks, [networks, n, ...]; each of them draws
+            what it would draw alone.
     """
     scheduler = process.sampler(sampling)
     process.set_steps(scheduler, sampling.steps, noise.device)
-    count = len(noise) if stacked else 1
-    generators = [torch.Generator(noise.device).manual_seed(0) for _ in range(count)]
-    drawn_by: Any = generators if stacked else generators[0]
+    drawn_by: Any = [_seeded_by(own) for own in noise] if stacked else _seeded_by(noise)
     extra = {"generator": drawn_by} if _is_stochastic(scheduler) else {}
     sample = noise * getattr(scheduler, "init_noise_sigma", 1.0)
     for time in scheduler.timesteps:
@@ -204,6 +207,34 @@ def create_sampler(name: str, forward_process: dict[str, object]) -> Any:
             "try DDIMScheduler or DPMSolverMultistepScheduler"
         )
     return kind.from_config(forward_process, timestep_spacing="trailing")
+
+
+@cache
+def draws_noise(name: str) -> bool:
+    """Say whether the samples of the diffusers scheduler ``name`` depend on noise that it draws.
+
+    Raises:
+        InputError: If diffusers has no such scheduler.
+    """
+    ends = []
+    for seed in (0, 1):
+        scheduler = create_sampler(name, {})
+        scheduler.set_timesteps(PROBED_STEPS)
+        drawn_by = torch.Generator().manual_seed(seed)
+        extra = {"generator": drawn_by} if _is_stochastic(scheduler) else {}
+        state = torch.zeros(1, 1, 1, 1)
+        for time in scheduler.timesteps:
+            scaled = _scaled(scheduler, state, time)
+            state = scheduler.step(0 * scaled, time, state, return_dict=False, **extra)[0]
+        ends.append(state)
+    return not torch.equal(*ends)
+
+
+def _seeded_by(noise: Tensor) -> torch.Generator:
+    """Return a generator on the device of some noise that is a function of its numbers."""
+    content = noise.detach().float().cpu().contiguous().numpy().tobytes()
+    seed = int.from_bytes(hashlib.sha256(content).digest()[:8], "big") >> 1
+    return torch.Generator(noise.device).manual_seed(seed)
 
 
 def _scaled(scheduler: Any, sample: Tensor, time: Tensor) -> Tensor:

@@ -8,14 +8,18 @@ from toy_training import NETWORK, make_task, settings, stripes
 from credit_plugin.config import (
     DiffusionSettings,
     KernelSettings,
+    NoiseSettings,
     SamplingSettings,
+    fingerprint,
 )
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.kernels import apply_kernels
+from credit_plugin.diffusion.process import VariancePreserving, denoise, draws_noise
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.tasks import create_task
 from credit_plugin.diffusion.training import Trainer
 from credit_plugin.errors import InputError
+from credit_plugin.folders import sampling_identity
 
 SAMPLING = SamplingSettings(steps=4, samples=16, batch_size=6)
 
@@ -106,6 +110,38 @@ def test_any_scheduler_of_diffusers_draws_images(scheduler):
     assert images.shape == (10, 8, 8, 1)
     assert images.dtype.name == "uint8"
     assert (images == sample_images(task, model, noise, sampling)).all()
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "draws"),
+    [
+        ("DDIMScheduler", False),
+        ("DPMSolverMultistepScheduler", False),
+        ("EulerDiscreteScheduler", False),
+        ("PNDMScheduler", False),
+        ("DDPMScheduler", True),
+        ("EulerAncestralDiscreteScheduler", True),
+        ("LCMScheduler", True),
+    ],
+)
+def test_every_batch_and_repeat_draws_noise_of_its_own(scheduler, draws):
+    process = VariancePreserving.from_settings(NoiseSettings(), bounded=False)
+    sampling = SAMPLING.model_copy(update={"scheduler": scheduler, "steps": 6})
+
+    def samples(noise):
+        return list(denoise(process, lambda state, time: 0 * state, noise, sampling))[-1].after
+
+    first, second, third = (make_task().noise(4, seed) for seed in range(3))
+    assert torch.equal(samples(first), samples(first.clone()))  # as those of another coalition
+    # samples are linear in the initial noise here, but for what the sampler draws
+    apart = samples(first) + samples(second) - samples(third) - samples(first + second - third)
+    assert (apart.norm() > 1e-3 * samples(first).norm()) == draws == draws_noise(scheduler)
+
+
+@pytest.mark.parametrize(("scheduler", "same"), [("DDIMScheduler", True), ("DDPMScheduler", False)])
+def test_tables_of_samplers_that_draw_noise_have_another_name(scheduler, same):
+    sampling = SAMPLING.model_copy(update={"scheduler": scheduler})
+    assert (fingerprint(sampling_identity(sampling)) == fingerprint(sampling)) == same
 
 
 def test_dpm_solver_follows_zero_terminal_snr():
