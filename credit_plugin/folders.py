@@ -56,7 +56,7 @@ class StudyFolders:
     @property
     def reference(self) -> Path:
         """Classifier and reference statistics of the properties."""
-        return self.base / f"reference-{self._hash(self._measured)}"
+        return self.base / f"reference-{self._hash(self._measured, *self._prompted)}"
 
     @property
     def parts(self) -> Path:
@@ -113,6 +113,16 @@ class StudyFolders:
     @property
     def _full_parts(self) -> tuple[object, ...]:
         return self.study.diffusion.identity(), self.frozen
+
+    @property
+    def _prompted(self) -> tuple[str, ...]:
+        """What samples are asked for, if a property compares them with that; else nothing."""
+        from credit_plugin.properties.suite import reads_prompts  # slow to import
+
+        diffusion = self.study.diffusion
+        if not reads_prompts(self.study.properties):
+            return ()
+        return diffusion.condition, diffusion.prompt
 
     @property
     def _measured(self) -> dict[str, object]:

@@ -81,6 +81,11 @@ def observers_of(settings: PropertySettings) -> list[str]:
     return list(dict.fromkeys(observer_of(settings, name) for name in names))
 
 
+def reads_prompts(settings: PropertySettings) -> bool:
+    """Say whether a property compares samples with what they were asked for."""
+    return any(getattr(get_property(name), "needs", "") == "texts" for name in settings.names)
+
+
 def check_suite(settings: PropertySettings, prompts: bool = False) -> None:
     """Refuse properties or observers that cannot be used, before any work.
 

@@ -18,10 +18,10 @@ from transformers import (
     ViTImageProcessor,
 )
 
-from credit_plugin.config import ClassifierSettings, PropertySettings, load_study
+from credit_plugin.config import ClassifierSettings, PropertySettings, fingerprint, load_study
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
-from credit_plugin.folders import StudyFolders
+from credit_plugin.folders import RESULTS_VERSION, StudyFolders
 from credit_plugin.properties.aesthetic import rate, read_head
 from credit_plugin.properties.registry import get_property
 from credit_plugin.properties.suite import (
@@ -167,6 +167,26 @@ def test_the_content_of_a_network_identifies_measurements_and_its_place_does_not
     assert folders[0].reference != folders[1].reference
     assert folders[0].table != folders[1].table
     assert suite_identity(PropertySettings()) == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "same"), [(("clip_score", "colourfulness"), False), (("colourfulness",), True)]
+)
+def test_references_of_other_prompts_lie_elsewhere_if_a_property_reads_them(tmp_path, names, same):
+    def reference(prompt):
+        study = load_study("digits")
+        told = study.diffusion.model_copy(update={"condition": "prompt", "prompt": prompt})
+        measured = PropertySettings(names=names, headline="colourfulness" if same else names[0])
+        changed = study.model_copy(update={"diffusion": told, "properties": measured})
+        return StudyFolders(tmp_path, changed, "").reference
+
+    assert (reference("a digit") == reference("a digit by {contributor}")) == same
+    plain = PropertySettings(names=("colourfulness",), headline="colourfulness")
+    if same:  # a place that studies have had before prompts were looked at
+        known = {**plain.identity(), "observed": ""}
+        assert (
+            reference("a digit").name == f"reference-{fingerprint(RESULTS_VERSION, '', 0, known)}"
+        )
 
 
 def test_what_else_measures_is_identified_too(place, tmp_path, monkeypatch):
