@@ -94,7 +94,17 @@ class BaseModel:
         """Return the forward process for latents of a height and width."""
         if is_flow(self.scheduler):
             return FlowMatching(self.scheduler, (side // self.family.patch) ** 2)
-        return VariancePreserving(DDPMScheduler.from_config(self.scheduler.config))
+        # latents are not bounded, and diffusers clips them where a config does not say
+        return VariancePreserving(
+            DDPMScheduler.from_config(self.scheduler.config, clip_sample=False)
+        )
+
+    @property
+    def was_clipped(self) -> bool:
+        """Whether versions before clipped its latents: a result of theirs is another one."""
+        if is_flow(self.scheduler):
+            return False
+        return bool(DDPMScheduler.from_config(self.scheduler.config).config.clip_sample)
 
 
 def locate_base(base: BaseSettings | None) -> Path:
