@@ -38,7 +38,12 @@ from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import denoise
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.diffusion.tasks import DiffusionTask
-from credit_plugin.diffusion.training import GradientDescent, TrainingResult, mixed_precision
+from credit_plugin.diffusion.training import (
+    GradientDescent,
+    Report,
+    TrainingResult,
+    mixed_precision,
+)
 
 if TYPE_CHECKING:
     from credit_plugin.config import SamplingSettings, TrainingSettings
@@ -230,6 +235,7 @@ def sample_stack(
     sampling: SamplingSettings,
     conditions: Sequence[Tensor] | None = None,
     at_once: int = MOST,
+    report: Report | None = None,
 ) -> list[np.ndarray]:
     """Return the samples of each network: one uint8 image [H, W, C] for each row of its noise.
 
@@ -240,11 +246,10 @@ def sample_stack(
         sampling: Sampler, steps, and rows of noise in a batch.
         conditions: Of each network, what each image is to be of, int64 [n].
         at_once: Networks that are sampled at once, at most. With 1 each is called as itself.
+        report: Called with (images done, images in all).
     """
     if at_once == 1:
-        drawn: Sequence[Tensor | None] = conditions or [None] * len(stack)
-        asked = zip(stack.unstack(), noise, drawn, strict=True)
-        return [sample_images(task, one, given, sampling, None, of) for one, given, of in asked]
+        return _sampled_one_by_one(task, stack, noise, sampling, conditions, report)
     stack.train(False)
     device, count = stack.weights.device, len(noise[0])
     images: list[np.ndarray] = []
@@ -260,8 +265,33 @@ def sample_stack(
                 parts, _sampled(task, stack, rows, sampling, *inputs), strict=True
             ):
                 found.append(task.decode(some))
+            if report is not None:
+                done = count * first + len(given) * min(batch.stop, count)
+                report(done, count * len(stack))
         images += [np.concatenate(found) for found in parts]
     return images
+
+
+def _sampled_one_by_one(
+    task: DiffusionTask,
+    stack: Stack,
+    noise: Sequence[Tensor],
+    sampling: SamplingSettings,
+    conditions: Sequence[Tensor] | None,
+    report: Report | None,
+) -> list[np.ndarray]:
+    total = sum(map(len, noise))
+    drawn: Sequence[Tensor | None] = conditions or [None] * len(stack)
+    images: list[np.ndarray] = []
+    for one, given, of in zip(stack.unstack(), noise, drawn, strict=True):
+        before = sum(map(len, images))
+        told = None if report is None else _shifted(report, before, total)
+        images.append(sample_images(task, one, given, sampling, told, of))
+    return images
+
+
+def _shifted(report: Report, before: int, total: int) -> Report:
+    return lambda done, _: report(before + done, total)
 
 
 def _sampled(

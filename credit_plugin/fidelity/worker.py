@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from credit_plugin.config import Study
+from credit_plugin.execution.heartbeat import heartbeat
 from credit_plugin.fidelity.attribution import ImageAttribution, get_attribution
 from credit_plugin.fidelity.evidence import Evidence
 from credit_plugin.folders import StudyFolders
@@ -32,7 +33,8 @@ class AttributionFactory:
             method = get_attribution(payload["method"])
             assert isinstance(method, ImageAttribution)  # the coordinator sends no others
             clock = Stopwatch()
-            scores = {name: s.tolist() for name, s in method.score(evidence).items()}
+            with heartbeat(lambda: report(0, 1)):  # methods do not report
+                scores = {name: s.tolist() for name, s in method.score(evidence).items()}
             clock.lap("scoring")
             report(1, 1)
             return {"scores": scores, "seconds": clock.seconds["scoring"]}

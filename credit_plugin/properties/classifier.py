@@ -56,7 +56,12 @@ class StudyClassifier(nn.Module):
         return features, self.head(features)
 
     @torch.inference_mode()
-    def describe(self, images: np.ndarray, batch_size: int = 512) -> ImageSet:
+    def describe(
+        self,
+        images: np.ndarray,
+        batch_size: int = 512,
+        report: Callable[[int, int], None] | None = None,
+    ) -> ImageSet:
         """Return images [N, H, W, C] with their features and class probabilities."""
         self.eval()
         device = self.head.weight.device
@@ -66,6 +71,8 @@ class StudyClassifier(nn.Module):
             feature, logits = self(batch)
             features.append(feature.cpu().numpy())
             probabilities.append(logits.softmax(1).cpu().numpy())
+            if report is not None:
+                report(min(start + batch_size, len(images)), len(images))
         return ImageSet(images, np.concatenate(features), np.concatenate(probabilities))
 
 

@@ -10,8 +10,9 @@ hands that to its properties.
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from credit_plugin.config import PropertySettings, Settings, fingerprint
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
+from credit_plugin.execution.heartbeat import heartbeat
 from credit_plugin.properties.observers import Observer, TextObserver, get_observer
 from credit_plugin.properties.registry import Statistics, get_property, options_of
 
@@ -50,23 +52,35 @@ class PropertySuite:
         """The one that the headline looks through."""
         return self.observers[observer_of(self.settings, self.settings.headline)]
 
-    def measure(self, images: np.ndarray, condition: np.ndarray | None = None) -> dict[str, float]:
+    def measure(
+        self,
+        images: np.ndarray,
+        condition: np.ndarray | None = None,
+        report: Callable[[int, int], None] | None = None,
+    ) -> dict[str, float]:
         """Return every property of samples by name, each in its own unit.
 
         Args:
             images: uint8 [N, H, W, C].
             condition: int64 [N], which of the study's conditions each is to show, if it has any.
+            report: Called with (images looked at by all observers, those in all), and as a sign of
+                life while properties are computed, which may be functions of the user's own.
         """
+        count, total = len(images), len(images) * len(self.observers)
         seen = {
-            name: replace(observer.describe(images), condition=condition)
-            for name, observer in self.observers.items()
-        }
-        return {
-            name: get_property(name).measure(
-                seen[observer_of(self.settings, name)], self.statistics[name]
+            name: replace(
+                observer.describe(images, _shifted(report, index * count, total)),
+                condition=condition,
             )
-            for name in self.settings.names
+            for index, (name, observer) in enumerate(self.observers.items())
         }
+        with nullcontext() if report is None else heartbeat(partial(report, total, total)):
+            return {
+                name: get_property(name).measure(
+                    seen[observer_of(self.settings, name)], self.statistics[name]
+                )
+                for name in self.settings.names
+            }
 
 
 def observer_of(settings: PropertySettings, name: str) -> str:

@@ -115,7 +115,12 @@ def test_samples_of_a_stack_are_those_of_each_network(scheduler, at_once):
     sampling = SamplingSettings(scheduler=scheduler, steps=4, samples=16, batch_size=6)
     noise = [task.noise(16, seed) for seed in (0, 0, 1)]
     told = [torch.full((16,), k) for k in range(3)]
-    found = sample_stack(task, Stack(networks), noise, sampling, told, at_once)
+    heard = []
+    report = lambda done, total: heard.append((done, total))  # noqa: E731 - a list of what it says
+    found = sample_stack(task, Stack(networks), noise, sampling, told, at_once, report)
+    assert len(heard) == 3 * -(-3 // at_once)  # batches of 16 by 6 of each group of networks
+    assert heard == sorted(heard)
+    assert heard[-1] == (48, 48)
     for k, network in enumerate(networks):
         expected = sample_images(task, network, noise[k], sampling, condition=told[k])
         assert found[k].shape == expected.shape

@@ -365,6 +365,28 @@ def test_a_function_of_ones_own_is_a_property(tmp_path, monkeypatch):
     assert (get_property(name).direction, get_property(name).unit) == (-1, "grey levels")
 
 
+def test_measuring_gives_signs_of_life_and_never_runs_backwards(place, tmp_path, monkeypatch):
+    monkeypatch.setattr("credit_plugin.execution.heartbeat.BEAT_SECONDS", 0.01)
+    write_module(
+        tmp_path,
+        monkeypatch,
+        "import time\n\ndef slow(images):\n    time.sleep(0.2)\n    return 1.0\n",
+    )
+    found, _ = suite(
+        place,
+        tmp_path,
+        observers={"torchscript": {"path": str(place / "pooled.pt"), "batch_size": 10}},
+        options={"diversity": {"observer": "torchscript"}},
+        names=("python:our_properties:slow", "diversity"),
+        headline="diversity",
+        classifier=ClassifierSettings(steps=2),
+    )
+    told = []
+    found.measure(IMAGES, report=lambda done, total: told.append((done, total)))
+    assert [done for done, _ in told[:5]] == [10, 20, 30, 40, 80]
+    assert told[5:].count((80, 80)) == len(told[5:]) >= 3
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

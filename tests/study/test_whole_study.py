@@ -17,11 +17,16 @@ from credit_plugin.compensation.verification import verify_report
 from credit_plugin.errors import InputError
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game import UtilityTable
+from credit_plugin.game.utilities.workbench import Workbench
+from credit_plugin.game.utilities.worker import JOBS
+from credit_plugin.properties.suite import PropertySuite
 from credit_plugin.summary import print_summary
 from credit_plugin.tracking.flavors import diffusion, values
 from credit_plugin.values import estimate
 
 pytestmark = pytest.mark.slow
+
+MEMBER = {"coalition": "10000000", "repeat": 0, "key": "trial"}
 
 
 @pytest.fixture
@@ -222,6 +227,33 @@ def test_a_study_whose_previews_were_deleted_is_reported_without_them(finished, 
     note = client.get_run(result.parent_run_id).data.tags["mlflow.note.content"]
     assert "values.png" in note
     assert "samples.png" not in note
+
+
+@pytest.mark.parametrize(
+    ("payload", "measured_at"),
+    [
+        ({"job": "measure", "model": "pruned"}, (48, 48)),
+        ({"job": "flops"}, (0, 1)),
+        ({"job": "evaluate", **MEMBER}, (5, 5)),
+        ({"job": "together", "members": [MEMBER, MEMBER]}, (5, 5)),
+    ],
+)
+def test_jobs_give_signs_of_life_while_they_measure(finished, monkeypatch, payload, measured_at):
+    heard, looks = [], []
+    measure = PropertySuite.measure
+
+    def noting(suite, images, condition=None, report=None):
+        before = len(heard)
+        found = measure(suite, images, condition, report)
+        looks.append(heard[before:])
+        return found
+
+    monkeypatch.setattr(PropertySuite, "measure", noting)
+    bench = Workbench(finished.study, finished.folders, "cpu")
+    JOBS[payload["job"]](bench, payload, lambda done, total: heard.append((done, total)))
+    assert looks
+    assert all(set(look) == {measured_at} for look in looks)
+    assert heard == sorted(heard)
 
 
 def test_another_result_affecting_setting_starts_a_new_table(finished, home, uri):

@@ -31,6 +31,11 @@ SAMPLING_SHARE = 3
 """In progress, sampling counts as a third of the training steps."""
 
 
+def standing(report: Report, done: int, total: int) -> Report:
+    """Return a report whose every call says the same: work that is no part of the progress."""
+    return lambda *_: report(done, total)
+
+
 class Utility(ABC):
     """How v(S) is obtained.
 
@@ -64,11 +69,15 @@ class Utility(ABC):
         """
 
     @abstractmethod
-    def flops(self, bench: Workbench) -> dict[str, float]:
+    def flops(self, bench: Workbench, report: Report) -> dict[str, float]:
         """Return the floating-point operations of one coalition, by phase.
 
         All of what PyTorch multiplies and convolves is counted, not element-wise work. The counts
         do not depend on the coalition or the machine.
+
+        Args:
+            bench: Data, models and references.
+            report: Called as a sign of life.
         """
 
     def judge(
@@ -78,6 +87,7 @@ class Utility(ABC):
         images: np.ndarray,
         losses: Mapping[str, float],
         clock: "Stopwatch",
+        report: Report,
     ) -> dict[str, Any]:
         """Measure the samples of a coalition, keep a picture of them, and return everything.
 
@@ -87,19 +97,22 @@ class Utility(ABC):
             images: uint8 [N, H, W, C], the samples.
             losses: What training reports of itself.
             clock: Counts the seconds of each part.
+            report: Called as a sign of life.
         """
         coalition = from_bits(payload["coalition"])
-        properties = bench.measure(images, payload["repeat"], coalition)
+        properties = bench.measure(images, payload["repeat"], coalition, report)
         bench.save_preview(payload["key"], images)
         clock.lap("measuring")
         return {"properties": properties, "losses": dict(losses), "costs": clock.seconds}
 
-    def generation_flops(self, bench: Workbench, model: nn.Module) -> dict[str, float]:
+    def generation_flops(
+        self, bench: Workbench, model: nn.Module, report: Report
+    ) -> dict[str, float]:
         """Return the operations of sampling a network and of measuring the samples."""
         with FlopCounterMode(display=False) as sampling:
-            images = bench.sample(model)
+            images = bench.sample(model, report=report)
         with FlopCounterMode(display=False) as measuring:
-            bench.measure(images)
+            bench.measure(images, report=report)
         return {
             "sampling": float(sampling.get_total_flops()),
             "measuring": float(measuring.get_total_flops()),
@@ -164,7 +177,7 @@ class TrainedUtility(Utility):
             lambda done, of: report(settings.steps + sampling_share * done // of, total),
         )
         clock.lap("sampling")
-        return self.judge(bench, payload, images, losses, clock)
+        return self.judge(bench, payload, images, losses, clock, standing(report, total, total))
 
     def scope_of(self, payload: Mapping[str, Any]) -> str:
         """Return what the random numbers of a training are for."""
@@ -175,7 +188,7 @@ class TrainedUtility(Utility):
         """Return the seed of a training."""
         return derive_seed(bench.study.seed, self.scope_of(payload), "training")
 
-    def flops(self, bench: Workbench) -> dict[str, float]:
+    def flops(self, bench: Workbench, report: Report) -> dict[str, float]:
         """Count one step, and all of sampling and measuring."""
         study, settings = bench.study, self.training(bench.study)
         model = self.start(bench, study.seed)
@@ -183,9 +196,9 @@ class TrainedUtility(Utility):
         examples = bench.examples(everybody)[: settings.batch_size]
         one_step = settings.model_copy(update={"steps": 1, "warmup_steps": 0})
         with FlopCounterMode(display=False) as training:
-            Trainer(bench.task, model, one_step, study.seed).run(examples)
+            Trainer(bench.task, model, one_step, study.seed).run(examples, report)
         trained = float(training.get_total_flops()) * settings.steps
-        return {"training": trained, **self.generation_flops(bench, model)}
+        return {"training": trained, **self.generation_flops(bench, model, report)}
 
     def _start_names(self, bench: Workbench) -> tuple[str, ...]:
         """Return what identifies the networks that fine-tunings begin with."""

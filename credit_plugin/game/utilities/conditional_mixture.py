@@ -32,7 +32,7 @@ from torch import nn
 from credit_plugin.config import Study
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.game.coalitions import from_bits
-from credit_plugin.game.utilities import Report, Stopwatch, Utility, register_utility
+from credit_plugin.game.utilities import Report, Stopwatch, Utility, register_utility, standing
 from credit_plugin.game.utilities.workbench import Workbench
 from credit_plugin.seeding import derive_seed
 from credit_plugin.written import whole_file
@@ -67,11 +67,12 @@ class ConditionalMixture(Utility):
             seed = derive_seed(bench.study.seed, f"repeat {repeat}", "untrained")
             images = bench.sample(bench.ready(bench.untrained(seed)), repeat, report=report)
         clock.lap("sampling")
-        return self.judge(bench, payload, images, {}, clock)
+        made = standing(report, len(images), len(images))
+        return self.judge(bench, payload, images, {}, clock, made)
 
-    def flops(self, bench: Workbench) -> dict[str, float]:
+    def flops(self, bench: Workbench, report: Report) -> dict[str, float]:
         """Count the sampling of one coalition as if nothing had been kept, and measuring."""
-        return self.generation_flops(bench, bench.full.model)
+        return self.generation_flops(bench, bench.full.model, report)
 
 
 class _Pool:

@@ -19,7 +19,7 @@ import torch
 from credit_plugin.diffusion.stacked import Room, Stack, StackedTrainer, room
 from credit_plugin.diffusion.training import Trainer
 from credit_plugin.game.coalitions import from_bits
-from credit_plugin.game.utilities import SAMPLING_SHARE, Report, Stopwatch, TrainedUtility
+from credit_plugin.game.utilities import SAMPLING_SHARE, Report, Stopwatch, TrainedUtility, standing
 from credit_plugin.game.utilities.workbench import Workbench
 
 Payload = Mapping[str, Any]
@@ -140,9 +140,16 @@ def _evaluate_stack(
     trainer.run(bench.stacked_examples(coalitions), lambda done, _: report(done, total))
     clock.lap("training")
     repeats = [payload["repeat"] for payload in payloads]
-    images = bench.sample_stack(stack, repeats, coalitions, _room(utility, bench).sampled)
+    images = bench.sample_stack(
+        stack,
+        repeats,
+        coalitions,
+        _room(utility, bench).sampled,
+        lambda done, of: report(settings.steps + share * done // of, total),
+    )
     clock.lap("sampling")
     shared = {name: seconds / len(payloads) for name, seconds in clock.seconds.items()}
+    measuring = standing(report, total, total)
     found: list[dict[str, Any]] = []
     for k, payload in enumerate(payloads):
         if k in trainer.errors:
@@ -150,10 +157,9 @@ def _evaluate_stack(
             continue
         ends, spent = trainer.results[k].ends, Stopwatch(shared)
         try:
-            result = utility.judge(bench, payload, images[k], ends, spent)
+            result = utility.judge(bench, payload, images[k], ends, spent, measuring)
         except FloatingPointError as error:
             found.append({"error": f"FloatingPointError: {error}"})
         else:
             found.append({"result": result})
-        report(settings.steps + share * (k + 1) // len(payloads), total)
     return found

@@ -146,7 +146,12 @@ class Workbench:
         )
 
     def sample_stack(
-        self, stack: Stack, repeats: Sequence[int], coalitions: Sequence[np.ndarray], at_once: int
+        self,
+        stack: Stack,
+        repeats: Sequence[int],
+        coalitions: Sequence[np.ndarray],
+        at_once: int,
+        report: Callable[[int, int], None] | None = None,
     ) -> list[np.ndarray]:
         """Return the samples of each network of a stack, as :meth:`sample` would.
 
@@ -155,11 +160,13 @@ class Workbench:
             repeats: Of each evaluation.
             coalitions: Of each evaluation, bool [n].
             at_once: Networks that are sampled at once, at most.
+            report: Called with (images done, images in all).
         """
         noise = [self.noise(repeat) for repeat in repeats]
         drawn = [self.drawn_conditions(*asked) for asked in zip(repeats, coalitions, strict=True)]
         conditions = [found for found in drawn if found is not None] or None
-        return sample_stack(self.task, stack, noise, self.study.sampling, conditions, at_once)
+        sampling = self.study.sampling
+        return sample_stack(self.task, stack, noise, sampling, conditions, at_once, report)
 
     def drawn_conditions(
         self, repeat: int = 0, coalition: np.ndarray | None = None
@@ -188,16 +195,26 @@ class Workbench:
         return self.task.rebuild(self.pruned.history, seed).to(self.device)
 
     def measure(
-        self, images: np.ndarray, repeat: int = 0, coalition: np.ndarray | None = None
+        self,
+        images: np.ndarray,
+        repeat: int = 0,
+        coalition: np.ndarray | None = None,
+        report: Callable[[int, int], None] | None = None,
     ) -> dict[str, float]:
         """Return every property of the samples that :meth:`sample` drew with the same arguments.
+
+        Args:
+            images: The samples.
+            repeat: Of the evaluation.
+            coalition: Whose conditions were drawn, bool [n]; by default everybody's.
+            report: Called with (work done, work in all).
 
         Raises:
             FloatingPointError: If one of them is not finite.
         """
         drawn = self.drawn_conditions(repeat, coalition)
         condition = None if drawn is None else drawn.numpy()
-        measured = self.properties.measure(images, condition)
+        measured = self.properties.measure(images, condition, report)
         for name, value in measured.items():
             if not np.isfinite(value):
                 raise FloatingPointError(f"property {name} of the samples is {value}")

@@ -15,8 +15,9 @@ from credit_plugin.config import Study, TrainingSettings
 from credit_plugin.diffusion.beginnings import Beginnings, BeginningStore
 from credit_plugin.diffusion.storage import LoadedModel, save_model_folder
 from credit_plugin.diffusion.training import Trainer
+from credit_plugin.execution.heartbeat import heartbeat
 from credit_plugin.folders import StudyFolders
-from credit_plugin.game.utilities import Report, Stopwatch, TrainedUtility, get_utility
+from credit_plugin.game.utilities import Report, Stopwatch, TrainedUtility, get_utility, standing
 from credit_plugin.game.utilities.together import evaluate_together, find_capacity
 from credit_plugin.game.utilities.workbench import Workbench
 from credit_plugin.properties.suite import prepare_suite
@@ -158,7 +159,7 @@ def _measure(bench: Workbench, payload: Mapping[str, Any], report: Report) -> di
     clock = Stopwatch()
     images = bench.sample(loaded.model, report=report)
     clock.lap("sampling")
-    properties = bench.measure(images)
+    properties = bench.measure(images, report=standing(report, len(images), len(images)))
     bench.save_preview(payload["model"], images)
     clock.lap("measuring")
     return {"properties": properties, "costs": clock.seconds}
@@ -173,7 +174,8 @@ def _together(bench: Workbench, payload: Mapping[str, Any], report: Report) -> l
 
 
 def _capacity(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    return find_capacity(_trained_utility(bench), bench)
+    with heartbeat(lambda: report(0, 1)):  # single steps, each timed
+        return find_capacity(_trained_utility(bench), bench)
 
 
 def _trained_utility(bench: Workbench) -> TrainedUtility:
@@ -183,7 +185,7 @@ def _trained_utility(bench: Workbench) -> TrainedUtility:
 
 
 def _flops(bench: Workbench, payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    return get_utility(bench.study.game.utility).flops(bench)
+    return get_utility(bench.study.game.utility).flops(bench, standing(report, 0, 1))
 
 
 JOBS: dict[str, Callable[[Workbench, Mapping[str, Any], Report], Any]] = {

@@ -113,8 +113,13 @@ class Observer(ABC):
         """
 
     @abstractmethod
-    def describe(self, images: np.ndarray) -> ImageSet:
-        """Return uint8 images [N, H, W, C] with features [N, d] and probabilities [N, k]."""
+    def describe(self, images: np.ndarray, report: Report | None = None) -> ImageSet:
+        """Return uint8 images [N, H, W, C] with features [N, d] and probabilities [N, k].
+
+        Args:
+            images: At least one.
+            report: Called with (images done, images in all).
+        """
 
 
 class TextObserver(Observer):

@@ -82,6 +82,6 @@ class ClassifierObserver(Observer):
         """Return the classifier on ``device``."""
         return cls(load_classifier(folder / FILE, device))
 
-    def describe(self, images: np.ndarray) -> ImageSet:
+    def describe(self, images: np.ndarray, report: Report | None = None) -> ImageSet:
         """Return images with 32 features and the probabilities of their classes."""
-        return self.network.describe(images)
+        return self.network.describe(images, report=report)
