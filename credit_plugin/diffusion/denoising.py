@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
-from credit_plugin.diffusion.process import ForwardProcess, Predict, denoise
+from credit_plugin.diffusion.process import ForwardProcess, Predict, check_sampler, denoise
 
 if TYPE_CHECKING:
     from credit_plugin.config import DiffusionSettings, SamplingSettings
@@ -143,7 +143,7 @@ class DenoisingTask(ABC):
 
     def check_sampling(self, sampling: SamplingSettings) -> None:
         """Raise InputError if the scheduler cannot run the process backwards."""
-        self.process.sampler(sampling)
+        check_sampler(self.process, sampling)
 
     @torch.inference_mode()
     def sample(

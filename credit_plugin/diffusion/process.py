@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Predict = Callable[[Tensor, Tensor], Tensor]
 """From noisy examples [n, ...] and the network's time input to its prediction [n, ...]."""
 
+USUAL = "DDIMScheduler or DPMSolverMultistepScheduler"
+"""Samplers that run every process of noise that replaces signal."""
+
 PROBED_STEPS = 6
 """Enough for the samplers of highest order."""
 
@@ -135,8 +138,26 @@ class VariancePreserving:
         return level, found
 
     def sampler(self, sampling: SamplingSettings) -> Any:
-        """Return the scheduler that ``sampling.scheduler`` names."""
-        return create_sampler(sampling.scheduler, dict(self.scheduler.config))
+        """Return the scheduler that ``sampling.scheduler`` names.
+
+        Raises:
+            InputError: If it runs another process backwards, or makes fewer steps.
+        """
+        if sampling.steps > self.total:
+            raise InputError(
+                f"sampling.steps = {sampling.steps} is more than the {self.total} noise levels of "
+                "the model; take fewer"
+            )
+        found = create_sampler(sampling.scheduler, dict(self.scheduler.config))
+        signal = getattr(found, "alphas_cumprod", None)
+        own = self.scheduler.alphas_cumprod
+        # some put a number above zero, 2^-24, where the signal ends
+        if signal is None or len(signal) != len(own) or not torch.allclose(signal, own, atol=1e-6):
+            raise InputError(
+                f"sampling.scheduler: {sampling.scheduler} has another noise schedule than the "
+                f"model; use {USUAL}"
+            )
+        return found
 
     def set_steps(self, scheduler: Any, steps: int, device: torch.device) -> None:
         """Set the times of a scheduler from :meth:`sampler`."""
@@ -202,11 +223,32 @@ def create_sampler(name: str, forward_process: dict[str, object]) -> Any:
     """
     kind = getattr(diffusers, name, None)
     if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
-        raise InputError(
-            f"sampling.scheduler: diffusers has no scheduler {name!r}; "
-            "try DDIMScheduler or DPMSolverMultistepScheduler"
-        )
+        raise InputError(f"sampling.scheduler: diffusers has no scheduler {name!r}; try {USUAL}")
     return kind.from_config(forward_process, timestep_spacing="trailing")
+
+
+def check_sampler(process: ForwardProcess, sampling: SamplingSettings) -> None:
+    """Run a sampler on nothing, so that what it cannot do is known before anything is trained.
+
+    Raises:
+        InputError: If it cannot run the process backwards in so many steps.
+    """
+    steps: list[Step] = []
+    try:
+        for step in denoise(process, lambda state, _: 0 * state, torch.ones(1, 3, 2, 2), sampling):
+            steps.append(step)
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - every scheduler says it in its own way
+        reason = " ".join(str(error).split()) or type(error).__name__
+    else:
+        if steps[-1].after.isfinite().all() and steps[0].time >= steps[-1].time:
+            return
+        reason = "its samples are no images"
+    raise InputError(
+        f"sampling.scheduler: {sampling.scheduler} cannot draw from this model in "
+        f"{sampling.steps} steps ({reason}); use another one, such as {USUAL}"
+    )
 
 
 @cache

@@ -157,6 +157,60 @@ def test_an_unknown_scheduler_is_named():
         sample_images(task, task.build(0), task.noise(2, 0), sampling)
 
 
+@pytest.mark.parametrize(
+    ("sampler", "noise", "message"),
+    [
+        ({"scheduler": "FlowMatchEulerDiscreteScheduler"}, {}, "has another noise schedule"),
+        ({"scheduler": "EDMEulerScheduler"}, {}, "has another noise schedule"),
+        (
+            {"scheduler": "PNDMScheduler"},
+            {"zero_terminal_snr": True, "prediction_type": "v_prediction"},
+            "has another noise schedule",
+        ),
+        (
+            {"scheduler": "EulerAncestralDiscreteScheduler"},
+            {"prediction_type": "sample"},
+            "prediction_type not implemented yet",
+        ),
+        ({"scheduler": "AmusedScheduler"}, {}, "mask_token_id"),
+        ({"scheduler": "DDIMInverseScheduler"}, {}, "no images"),
+        ({"scheduler": "PNDMScheduler", "steps": 2}, {}, "in 2 steps"),
+        ({"steps": 40}, {"train_timesteps": 30}, "^sampling.steps = 40 is more than the 30 noise"),
+    ],
+)
+def test_a_sampler_that_cannot_run_the_process_is_refused(sampler, noise, message):
+    with pytest.raises(InputError, match=message) as caught:
+        make_task(**noise).check_sampling(SAMPLING.model_copy(update=sampler))
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("sampling.")
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        "DDIMScheduler",
+        "DDPMScheduler",
+        "DPMSolverMultistepScheduler",
+        "DPMSolverSinglestepScheduler",
+        "UniPCMultistepScheduler",
+        "PNDMScheduler",
+        "EulerDiscreteScheduler",
+        "EulerAncestralDiscreteScheduler",
+        "HeunDiscreteScheduler",
+        "LMSDiscreteScheduler",
+        "KDPM2DiscreteScheduler",
+        "LCMScheduler",
+        "TCDScheduler",
+        "DEISMultistepScheduler",
+        "SASolverScheduler",
+    ],
+)
+def test_samplers_that_can_are_accepted(scheduler, prediction):
+    task = make_task(prediction_type=prediction)
+    task.check_sampling(SAMPLING.model_copy(update={"scheduler": scheduler, "steps": 15}))
+
+
 def test_initial_noise_does_not_depend_on_how_many_are_drawn_at_once():
     task = make_task()
     model = task.build(0)
