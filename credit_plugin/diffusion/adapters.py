@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.lora import Linear
+from peft.tuners.lora import Linear, LoraLayer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -48,7 +48,7 @@ class SharedNetwork:
         component: What diffusers calls the network in its pipeline.
 
     Raises:
-        InputError: If no layer fits ``diffusion.lora.targets``.
+        InputError: If no layer fits ``diffusion.lora.targets``, or one that is not linear.
     """
 
     def __init__(self, network: nn.Module, lora: LoraSettings, component: str = "unet") -> None:
@@ -60,6 +60,12 @@ class SharedNetwork:
             inject_adapter_in_model(config, network, NAME)
         except ValueError as error:
             raise InputError(f"diffusion.lora.targets: {_first_line(error)}") from None
+        for name, layer in network.named_modules():
+            if isinstance(layer, LoraLayer) and not isinstance(layer, Linear):
+                raise InputError(
+                    f"diffusion.lora.targets: layer {name} is no linear one, and only these get "
+                    "adapters; name others"
+                )
         self.network = network.requires_grad_(False)
         self.rank, self.scale = int(lora.rank), float(alpha / lora.rank)
         self.sizes = {

@@ -331,6 +331,10 @@ def test_what_does_not_fit_is_refused_in_one_line(stable, tmp_path):
             lora(folder, lora=LoraSettings(targets=("nowhere",))),
             DOMAIN,
         ),
+        r"^diffusion\.lora\.targets: layer .*conv1 is no linear one": (
+            lora(folder, lora=LoraSettings(targets=("to_q", "conv1"))),
+            DOMAIN,
+        ),
     }
     for message, (diffusion, domain) in cases.items():
         load_base.cache_clear()
