@@ -64,10 +64,12 @@ def own_function(name: str) -> OwnFunction:
     if not module or not attribute.isidentifier():
         raise InputError(f"properties.names: {name!r} must look like python:module:function")
     try:
+        _look_here()
         function = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the module may raise anything
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"properties.names: {name!r} cannot be imported ({error}); install the package, or "
+            f"properties.names: {name!r} cannot be imported ({reason}); install the package, or "
             "start the study where the module lies"
         ) from None
     direction = getattr(function, "direction", 1)
@@ -76,3 +78,13 @@ def own_function(name: str) -> OwnFunction:
             f"properties.names: {name!r} must be a function, with direction 1 or -1 if it has one"
         )
     return OwnFunction(function, module, direction, str(getattr(function, "unit", "")))
+
+
+def _look_here() -> None:
+    """Let modules of the current folder be imported: the script ``credit`` alone does not.
+
+    Worker processes are started with the path of this one.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)  # last, so that no file here takes the place of a package

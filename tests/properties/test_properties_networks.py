@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -363,6 +364,34 @@ def test_a_function_of_ones_own_is_a_property(tmp_path, monkeypatch):
     found, _ = suite(None, tmp_path, classifier=ClassifierSettings(steps=2), **settings)
     assert found.measure(IMAGES)[name] == pytest.approx(255 - IMAGES.mean())
     assert (get_property(name).direction, get_property(name).unit) == (-1, "grey levels")
+
+
+def test_the_folder_that_a_study_is_started_in_is_looked_in(tmp_path, monkeypatch):
+    elsewhere = [place for place in sys.path if place not in ("", str(Path.cwd()))]
+    monkeypatch.setattr(sys, "path", list(elsewhere))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "properties_of_this_folder.py").write_text("def one(images):\n    return 1.0\n")
+    assert get_property("python:properties_of_this_folder:one").function(IMAGES) == 1
+    assert sys.path == [*elsewhere, str(tmp_path)]  # once, and workers get it
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("def broken(:\n", "invalid syntax"),
+        ("raise RuntimeError('two\\nlines')\n", "two lines"),
+        ("import sys\nsys.exit(3)\n", "3"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_named_in_one_line(tmp_path, monkeypatch, text, reason):
+    write_module(tmp_path, monkeypatch, text)
+    for name in ("our_properties", ".our_properties"):
+        with pytest.raises(
+            InputError, match=r"^properties\.names: .* cannot be imported"
+        ) as caught:
+            get_property(f"python:{name}:broken")
+        assert "\n" not in str(caught.value)
+        assert reason in str(caught.value) or name.startswith(".")
 
 
 def test_measuring_gives_signs_of_life_and_never_runs_backwards(place, tmp_path, monkeypatch):
