@@ -12,7 +12,7 @@ from typing import Any
 
 from credit_plugin.config import Study
 from credit_plugin.diffusion.tasks import parts_effort
-from credit_plugin.errors import StudyFailedError
+from credit_plugin.errors import InputError, StudyFailedError
 from credit_plugin.execution.engine import Engine, Job, RunnerFactory
 from credit_plugin.folders import StudyFolders
 from credit_plugin.progress import ProgressDisplay
@@ -101,6 +101,8 @@ class Stages:
             threads=self.study.execution.training_threads,
         )
         (outcome,) = list(outcomes)
+        if outcome.refused:
+            raise InputError(outcome.error)
         if outcome.error is not None:
             raise StudyFailedError(f"{name} failed: {outcome.error}")
         self.display.finish()

@@ -1,7 +1,8 @@
 """Who does which job: what every engine keeps account of, whatever its workers are.
 
 Jobs wait in a queue; a worker's *seat* holds the one that it has. A job whose worker was lost, or
-that raised, goes back to the front of the queue until it was tried often enough.
+that raised, goes back to the front of the queue until it was tried often enough. One whose input
+cannot be used is not tried again.
 """
 
 import time
@@ -82,7 +83,12 @@ class Dispatcher:
         seat.job, seat.heard = None, NEVER
 
     def conclude(
-        self, seat: Seat, result: object, error: str | None, excused: bool = False
+        self,
+        seat: Seat,
+        result: object,
+        error: str | None,
+        excused: bool = False,
+        refused: bool = False,
     ) -> Outcome | None:
         """Return the outcome of a seat's job, or put the job back to be tried again.
 
@@ -91,6 +97,7 @@ class Dispatcher:
             result: What it returned.
             error: Why it failed, if it did.
             excused: Whether the machine was lost under it, which says nothing of the job.
+            refused: Whether its input cannot be used, which no other try would change.
         """
         job, seat.job = seat.job, None
         if job is None:
@@ -101,11 +108,11 @@ class Dispatcher:
                 self._waiting.appendleft(job)
                 return None
         tries = self._tries[job.key] = self._tries.get(job.key, 0) + 1
-        if error is not None and tries < self.attempts:
+        if error is not None and tries < self.attempts and not refused:
             self._waiting.appendleft(job)
             return None
         self.left -= 1
-        return Outcome(job, result, error, tries, seat.number, seat.started, time.time())
+        return Outcome(job, result, error, tries, seat.number, seat.started, time.time(), refused)
 
     def note_start(self) -> None:
         """Note that a worker is ready."""

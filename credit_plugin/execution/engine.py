@@ -94,6 +94,7 @@ class Outcome:
         worker: Number of the worker that finished it.
         started: Unix time at which the last try began.
         finished: Unix time at which it ended.
+        refused: Whether the error is an ``InputError``: trying again would not help.
     """
 
     job: Job
@@ -103,6 +104,7 @@ class Outcome:
     worker: int
     started: float
     finished: float
+    refused: bool = False
 
 
 class Engine(ABC):

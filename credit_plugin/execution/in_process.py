@@ -11,7 +11,7 @@ from functools import partial
 from credit_plugin.errors import StudyFailedError
 from credit_plugin.execution.dispatch import Dispatcher, Seat
 from credit_plugin.execution.engine import Job, Outcome, Runner, RunnerFactory
-from credit_plugin.execution.worker_process import describe, limit_threads
+from credit_plugin.execution.worker_process import describe, failure, limit_threads
 
 
 def start(factory: RunnerFactory, device: str, threads: int) -> Runner:
@@ -44,10 +44,10 @@ def attempt(
     while outcome is None:
         dispatcher.hand_out(seat)
         try:
-            result, error = runner(job.payload, report), None
+            outcome = dispatcher.conclude(seat, runner(job.payload, report), None)
         except Exception as raised:  # noqa: BLE001 - it is told once the tries are used up
-            result, error = None, describe(raised)
-        outcome = dispatcher.conclude(seat, result, error)
+            kind, error = failure(raised)
+            outcome = dispatcher.conclude(seat, None, error, refused=kind == "refused")
     return outcome
 
 

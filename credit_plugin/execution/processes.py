@@ -153,9 +153,10 @@ class ProcessEngine(Engine):
             return None
         dispatcher.note_start()
         outcome = None
-        if kind in ("done", "error"):
-            result, error = (content[0], None) if kind == "done" else (None, content[0])
-            outcome = dispatcher.conclude(worker, result, error)
+        if kind == "done":
+            outcome = dispatcher.conclude(worker, content[0], None)
+        elif kind in ("error", "refused"):
+            outcome = dispatcher.conclude(worker, None, content[0], refused=kind == "refused")
         self._hand_out(worker, dispatcher)
         return outcome
 

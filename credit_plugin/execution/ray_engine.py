@@ -241,8 +241,8 @@ class RayEngine(Engine):
                 assert isinstance(call.factory, PortableFactory)  # only these have files
                 unpack(parcel, call.factory.root)
             outcome = dispatcher.conclude(worker, result, None)
-        elif kind == "error":
-            outcome = dispatcher.conclude(worker, None, content[0])
+        elif kind in ("error", "refused"):
+            outcome = dispatcher.conclude(worker, None, content[0], refused=kind == "refused")
         else:
             dispatcher.note_start()
         worker.stream = None

@@ -3,9 +3,9 @@
 Every answer is a stream of messages, so that the coordinator hears of progress, and of life, while
 a job runs: ``("here", node)`` once the actor runs at all, ``("lacks",)`` if it does not see the
 study's folder and was sent nothing, ``("ready",)``, ``("broken", reason)``, ``("progress", done,
-total)``, ``("done", result, parcel)`` and ``("error", reason)``. A *parcel*
-(:mod:`credit_plugin.execution.parcels`) holds the files that a job wrote where the study's folder
-is not shared; it is None otherwise.
+total)``, ``("done", result, parcel)``, ``("error", reason)`` and ``("refused", reason)``. A
+*parcel* (:mod:`credit_plugin.execution.parcels`) holds the files that a job wrote where the study's
+folder is not shared; it is None otherwise.
 """
 
 import gc
@@ -27,7 +27,7 @@ from credit_plugin.execution.parcels import (
     pack,
     private_cache,
 )
-from credit_plugin.execution.worker_process import describe, limit_threads, reporter
+from credit_plugin.execution.worker_process import describe, failure, limit_threads, reporter
 
 REPORT_SECONDS = 2.0
 CACHE = "credit_plugin-files"
@@ -105,7 +105,7 @@ class RayWorker:
             result = self._runner(payload, reporter(messages.put, REPORT_SECONDS))
             return ("done", result, self._written())
         except Exception as error:  # noqa: BLE001 - the coordinator decides whether to try again
-            return ("error", describe(error))
+            return failure(error)
 
     def _unpacked(self, files: Files) -> Path:
         import ray

@@ -1,7 +1,8 @@
 """The life of one worker process: load once, then run one job after the other.
 
 Messages to the coordinator are tuples: ``("ready",)``, ``("broken", reason)`` if the factory
-failed, ``("progress", done, total)``, ``("done", result)`` and ``("error", reason)``.
+failed, ``("progress", done, total)``, ``("done", result)``, ``("error", reason)`` and ``("refused",
+reason)`` if the input of the job cannot be used.
 """
 
 import os
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
+from credit_plugin.errors import InputError
 from credit_plugin.execution.engine import RunnerFactory
 
 REPORT_SECONDS = 0.2
@@ -48,7 +50,7 @@ def work(pipe: Connection, factory: RunnerFactory, device: str, threads: int) ->
         try:
             message = ("done", runner(payload, reporter(pipe.send, REPORT_SECONDS)))
         except Exception as error:  # noqa: BLE001 - the coordinator decides whether to try again
-            message = ("error", describe(error))
+            message = failure(error)
         pipe.send(message)
 
 
@@ -89,6 +91,13 @@ def limit_threads(threads: int) -> None:
         sys.modules["torch"].set_num_threads(threads)
     if "threadpoolctl" in sys.modules:
         sys.modules["threadpoolctl"].threadpool_limits(threads)
+
+
+def failure(error: Exception) -> tuple[str, str]:
+    """Return the message that says why a job failed; bad input says itself what is to be mended."""
+    if isinstance(error, InputError):
+        return "refused", " ".join(str(error).split())
+    return "error", describe(error)
 
 
 def describe(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from credit_plugin.errors import InputError
 from credit_plugin.execution.engine import RunnerFactory
 
 Report = Callable[[int, int], None]
@@ -106,7 +107,7 @@ class JoiningTrialFactory(TrialFactory):
 
 
 def act(payload: Mapping[str, Any], report: Report) -> int:
-    """Die, hang, raise, take long or sleep, as ``do`` says, and return a square."""
+    """Die, hang, raise, refuse, take long or sleep, as ``do`` says, and return a square."""
     what = payload.get("do", "square")
     if what == "die" or (what == "die once" and _first_time(payload["memory"])):
         os.kill(os.getpid(), 9)
@@ -114,6 +115,8 @@ def act(payload: Mapping[str, Any], report: Report) -> int:
         time.sleep(1e6)
     if what == "raise":
         raise ValueError("this one\ncannot be done")
+    if what == "refuse":
+        raise InputError("field: this cannot\nbe used")
     if what == "long":
         for step in range(12):
             time.sleep(payload.get("seconds", 3.0) / 12)

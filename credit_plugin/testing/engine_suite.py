@@ -129,6 +129,13 @@ class EngineSuite:
         assert "\n" not in str(found["bad"].error)
         assert found["bad"].attempts == 3
 
+    def test_input_that_cannot_be_used_is_told_as_it_is_and_not_tried_again(self) -> None:
+        """Whatever the number of tries."""
+        found = self.outcomes([Job("bad", {"do": "refuse"}), *squares(2)])
+        assert (found["bad"].error, found["bad"].attempts) == ("field: this cannot be used", 1)
+        assert found["bad"].refused
+        assert not found["1"].refused
+
     def test_workers_that_cannot_start_are_reported_once(self) -> None:
         """Not once for each job."""
         reason = "workers cannot start: RuntimeError: no model here"

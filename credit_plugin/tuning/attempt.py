@@ -17,7 +17,7 @@ from credit_plugin.compensation.commitment import commit_study
 from credit_plugin.config import Study
 from credit_plugin.diffusion.beginnings import BeginningStore
 from credit_plugin.diffusion.storage import read_config
-from credit_plugin.errors import StudyFailedError
+from credit_plugin.errors import InputError, StudyFailedError
 from credit_plugin.evaluating import Evaluator, Plan
 from credit_plugin.execution.engine import Engine
 from credit_plugin.folders import StudyFolders
@@ -86,6 +86,10 @@ class Attempt:
         plan = tuple(PlannedEvaluation(bits, 0) for bits in coalitions)
         try:
             trial = self._make_models(trial)
+        except (InputError, StudyFailedError) as error:
+            # parameters that cannot be used end a trial, not the search
+            return replace(trial, state=FAILED, reason=str(error))
+        try:
             trial = self._evaluate(trial, plan[:first])
             reason = judge(trial) if trial.state == COMPLETE and first < len(plan) else ""
             if reason:

@@ -10,10 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from credit_plugin.config import ExecutionSettings
-from credit_plugin.errors import InputError
+from credit_plugin.config import ExecutionSettings, load_study
+from credit_plugin.errors import InputError, StudyFailedError
 from credit_plugin.execution.engine import Job, create_engine
 from credit_plugin.execution.processes import ProcessEngine
+from credit_plugin.folders import StudyFolders
+from credit_plugin.progress import ProgressDisplay
+from credit_plugin.stages import Stages
 from credit_plugin.testing import EngineSuite
 from credit_plugin.testing.engine_jobs import TrialFactory
 from credit_plugin.testing.engine_suite import squares
@@ -28,6 +31,17 @@ class TestProcesses(EngineSuite):
 
     def test_a_thousand_small_jobs_have_a_thousand_outcomes(self):
         assert len(self.outcomes(squares(1000))) == 1000
+
+
+def test_input_that_a_worker_refuses_ends_a_stage_as_bad_input(tmp_path):
+    study = load_study("digits")
+    with ProcessEngine(ExecutionSettings(workers=1)) as engine:
+        folders = StudyFolders(tmp_path, study, "")
+        stages = Stages(study, folders, TrialFactory(), engine, ProgressDisplay(quiet=True))
+        with pytest.raises(InputError, match=r"^field: this cannot be used$"):
+            stages._run("trial", {"do": "refuse"}, 1, "steps")
+        with pytest.raises(StudyFailedError, match=r"^trial failed: ValueError: this one"):
+            stages._run("trial", {"do": "raise"}, 1, "steps")
 
 
 def test_no_process_stays_behind():
