@@ -67,6 +67,14 @@ class NetworkSettings(Settings):
                     f"norm_num_groups = {self.norm_num_groups} does not divide the width {width} "
                     "in block_out_channels"
                 )
+        attending = [*zip(self.block_out_channels, self.attention, strict=True)]
+        # between the way down and the way up the network attends at the width of the last level
+        widths = [width for width, attends in attending if attends] + [self.block_out_channels[-1]]
+        if self.attention_head_dim is not None and self.attention_head_dim > min(widths):
+            raise ValueError(
+                f"attention_head_dim = {self.attention_head_dim} is more than the width "
+                f"{min(widths)} of a level that attends, as the last one always does"
+            )
         return self
 
 
@@ -176,6 +184,17 @@ class RecipeSettings(Settings):
     training: TrainingSettings = TrainingSettings()
     seed: int = Field(0, ge=0, description="Root of the recipe's own random numbers.")
 
+    @model_validator(mode="after")
+    def _can_be_followed(self) -> "RecipeSettings":
+        if not self.prompt.strip():
+            raise ValueError("prompt is empty: a recipe learns from texts; use {caption}")
+        _check_prompt(self.prompt)
+        if self.network.patch_size != 1:
+            raise ValueError(
+                f"network.patch_size = {self.network.patch_size}: a recipe has no patches; use 1"
+            )
+        return self
+
 
 class BaseSettings(Settings):
     """The frozen pipeline of task text_to_image_lora."""
@@ -250,13 +269,7 @@ class DiffusionSettings(Settings):
     def _prompt_is_complete(self) -> "DiffusionSettings":
         if bool(self.prompt.strip()) != (self.condition == "prompt"):
             raise ValueError("condition prompt needs a prompt, and no other condition has one")
-        try:
-            self.prompt.format(contributor="", caption="")
-        except (LookupError, ValueError, AttributeError):
-            raise ValueError(
-                f"prompt {self.prompt!r} cannot be filled in; it may use {{contributor}} and "
-                "{caption}"
-            ) from None
+        _check_prompt(self.prompt)
         return self
 
 
@@ -294,7 +307,9 @@ class ClassifierSettings(Settings):
     steps: Count = Field(400, description="Gradient steps.")
     batch_size: Count = Field(64, description="Images in a step.")
     learning_rate: Positive = Field(2e-3, description="Peak learning rate of AdamW.")
-    width: Count = Field(16, description="Channels of the first layer.")
+    width: Count = Field(
+        16, multiple_of=2, description="Channels of the first layer, an even number."
+    )
 
 
 class PropertySettings(Settings):
@@ -351,3 +366,12 @@ class PropertySettings(Settings):
         if len(set(self.names)) < len(self.names):
             raise ValueError("names lists a property twice")
         return self
+
+
+def _check_prompt(prompt: str) -> None:
+    try:
+        prompt.format(contributor="", caption="")
+    except (LookupError, ValueError, AttributeError, TypeError):
+        raise ValueError(
+            f"prompt {prompt!r} cannot be filled in; it may use {{contributor}} and {{caption}}"
+        ) from None

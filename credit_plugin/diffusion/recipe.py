@@ -43,7 +43,9 @@ def recipe_digest(recipe: RecipeSettings) -> str:
         InputError: If its data is missing.
     """
     plain = recipe.model_dump(mode="json", exclude={"data": {"path"}})
-    return fingerprint(plain, load_contributors(recipe.data, recipe.seed).digest())
+    # dropout was left out once; recipes without any keep what they made
+    dropped = ("dropout",) if recipe.network.dropout else ()
+    return fingerprint(plain, load_contributors(recipe.data, recipe.seed).digest(), *dropped)
 
 
 def make_pipeline(
@@ -146,6 +148,7 @@ def denoiser_config(recipe: RecipeSettings, shape: tuple[int, int, int]) -> dict
         "attention_head_dim": [max(1, c // width) for c in network.block_out_channels],
         "norm_num_groups": network.norm_num_groups,
         "cross_attention_dim": recipe.text_width,
+        "dropout": network.dropout,
     }
 
 

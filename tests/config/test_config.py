@@ -75,6 +75,7 @@ def test_the_default_is_the_demo():
         ("name=../escape", "name: string should match pattern"),
         ("diffusion.noise.prediction_type=epsilon diffusion.noise.zero_terminal_snr=true", ""),
         ("nonsense", "override 'nonsense' must look like section.field=value"),
+        ("properties.classifier.width=5", "classifier.width: input should be a multiple of 2"),
         ("a.b=[1", "a.b: the value '[1' is not YAML"),
     ],
 )
@@ -104,6 +105,47 @@ def test_zero_terminal_snr_needs_a_prediction_that_exists_there():
                 "diffusion.noise.zero_terminal_snr=true",
             ]
         )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (("prompt='{nobody}'",), "recipe: prompt '{nobody}' cannot be filled in; it may use"),
+        (("prompt='{caption[a]}'",), "recipe: prompt '{caption[a]}' cannot be filled in"),
+        (("prompt=' '",), "recipe: prompt is empty"),
+        (("network.patch_size=2",), "network.patch_size = 2: a recipe has no patches; use 1"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_refused(changes, message):
+    recipe = "diffusion.base.recipe."
+    told = [recipe + change for change in ("data.source=digits", *changes)]
+    with pytest.raises(InputError) as caught:
+        load_study(overrides=told)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("widths", "attention", "head", "refused"),
+    [
+        ("[16, 64]", "[false, false]", 65, True),  # the middle attends whatever attention says
+        ("[16, 64]", "[true, false]", 17, True),
+        ("[16, 64]", "[false, true]", 64, False),
+        ("[16, 64]", "[true, false]", "null", False),
+    ],
+)
+def test_a_head_of_attention_is_no_wider_than_its_level(widths, attention, head, refused):
+    network = "diffusion.network."
+    told = [
+        f"{network}block_out_channels={widths}",
+        f"{network}attention={attention}",
+        f"{network}attention_head_dim={head}",
+    ]
+    if not refused:
+        load_study(overrides=told)
+        return
+    with pytest.raises(InputError, match=rf"attention_head_dim = {head} is more than the width"):
+        load_study(overrides=told)
 
 
 def test_levels_and_widths_must_fit_together():

@@ -188,6 +188,7 @@ def test_arrays_that_do_not_fit_are_named(archive, changes, message):
         ({"title": "{alphabet}"}, "data.options.title: several contributors would be called"),
         ({"title": "{nobody}"}, "data.options.title: '{nobody}' cannot be filled in; it may use"),
         ({"title": "{}"}, "it may use {alphabet}, {drawer}"),
+        ({"title": "{drawer[0]}"}, "data.options.title: '{drawer[0]}' cannot be filled in"),
         ({"title": "{alphabet:02d}"}, "data.options.title"),
         ({"title": "{alphabet"}, "data.options.title"),
         ({"names": {"colour": "alphabet_names"}}, "data.options.names.colour: no option uses"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from small_autoencoders import write_taesd
 
 from credit_plugin.config import (
@@ -21,6 +21,7 @@ from credit_plugin.config import (
 from credit_plugin.diffusion.autoencoders import load_autoencoder
 from credit_plugin.diffusion.base_model import load_base
 from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.recipe import denoiser_config
 from credit_plugin.diffusion.storage import LoadedModel, load_model_folder, save_model_folder
 from credit_plugin.diffusion.tasks import create_task, frozen_digest
 from credit_plugin.diffusion.training import Trainer
@@ -93,6 +94,18 @@ def test_a_base_is_a_pipeline_that_diffusers_loads(parts):
     assert pipeline.scheduler.config.prediction_type == "v_prediction"
     names = {path.name for path in parts.iterdir()}
     assert names == {"base", "autoencoder", "latents.npy", "scale.json", "prompts.safetensors"}
+
+
+def test_dropout_of_a_recipe_is_that_of_its_network(place):
+    network = diffusion(place).base.recipe.network
+    dropping = diffusion(place, network=network.model_copy(update={"dropout": 0.25}))
+    config = denoiser_config(dropping.base.recipe, (4, 8, 8))
+    rates = {
+        layer.p
+        for layer in UNet2DConditionModel.from_config(config).modules()
+        if isinstance(layer, torch.nn.Dropout) and layer.p
+    }
+    assert rates == {0.25}
 
 
 def test_nothing_but_the_study_writes_to_the_terminal(place, capfd):

@@ -240,7 +240,7 @@ def _contributors(
         values = {name: columns[name].shown[code] for name, code in parts}
         try:
             names.append(title.format(**values))
-        except (LookupError, ValueError, AttributeError):
+        except (LookupError, ValueError, AttributeError, TypeError):
             usable = ", ".join(f"{{{name}}}" for name in options.contributor)
             raise InputError(
                 f"{OPTIONS}.title: {title!r} cannot be filled in; it may use {usable}"
