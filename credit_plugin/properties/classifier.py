@@ -62,7 +62,13 @@ class StudyClassifier(nn.Module):
         batch_size: int = 512,
         report: Callable[[int, int], None] | None = None,
     ) -> ImageSet:
-        """Return images [N, H, W, C] with their features and class probabilities."""
+        """Return images with their features and class probabilities.
+
+        Args:
+            images: uint8 [N, H, W, C].
+            batch_size: Images at once.
+            report: Called with (images done, images in all).
+        """
         self.eval()
         device = self.head.weight.device
         features, probabilities = [], []

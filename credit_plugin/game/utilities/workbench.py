@@ -204,7 +204,7 @@ class Workbench:
         """Return every property of the samples that :meth:`sample` drew with the same arguments.
 
         Args:
-            images: The samples.
+            images: uint8 [N, H, W, C].
             repeat: Of the evaluation.
             coalition: Whose conditions were drawn, bool [n]; by default everybody's.
             report: Called with (work done, work in all).

@@ -117,7 +117,7 @@ class Observer(ABC):
         """Return uint8 images [N, H, W, C] with features [N, d] and probabilities [N, k].
 
         Args:
-            images: At least one.
+            images: uint8 [N, H, W, C], at least one.
             report: Called with (images done, images in all).
         """
 
