@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from credit_plugin.config import TuningSettings
+from credit_plugin.errors import InputError, StudyFailedError
+from credit_plugin.tuning.attempt import Attempt
 from credit_plugin.tuning.judging import OVER_LIMIT, why_stop
-from credit_plugin.tuning.trial import COMPLETE, Trial
+from credit_plugin.tuning.trial import COMPLETE, FAILED, Trial
 
 TRUTH = np.arange(6.0)[:, None] + np.array([0.0, 0.1])
 GOOD, BAD = tuple(TRUTH.mean(1)), (3.0, 1.0, 5.0, 0.0, 4.0, -2.0)
@@ -17,6 +19,17 @@ def trial(number, said, seconds, own=False):
 
 def judged(begun, *rivals, **settings):
     return why_stop(begun, rivals, TRUTH, TuningSettings(**settings), seed=0)
+
+
+@pytest.mark.parametrize("kind", [InputError, StudyFailedError])
+def test_parameters_that_a_worker_refuses_end_a_trial_and_not_the_search(monkeypatch, kind):
+    def refuse(attempt, begun):
+        raise kind("pruning.ratio: too much")
+
+    monkeypatch.setattr(Attempt, "_make_models", refuse)
+    attempt = object.__new__(Attempt)  # a whole one needs a study that has been run
+    ended = attempt.run(trial(1, (), 0.0), ("01", "10"), 1, judged)
+    assert (ended.state, ended.reason) == (FAILED, "pruning.ratio: too much")
 
 
 def test_a_trial_that_is_clearly_worse_than_a_cheaper_one_is_stopped():
