@@ -8,8 +8,9 @@ independent draws from that module's prior, each with weights of its own, and
 
 The weights, beta and the two noises are those of the greatest posterior density given both tables.
 Priors are wide: logarithms of weights have standard deviation 2; beta, which mends the scale of the
-cheap game, is 1 +- 0.5; the variance of a noise is known as well as the table's repeats tell. Given
-these, everything is linear: the conditional mean and covariance of the values of beta c + d.
+cheap game, is 1 +- 0.5; the variance of a noise is known as well as the table's repeats tell. The
+difference may be as large as the exact game, so a cheap game that hardly varies cannot silence it.
+Given these, everything is linear: the conditional mean and covariance of the values of beta c + d.
 
 So the difference is shrunk as far as both tables together ask (marginal likelihood): with few exact
 evaluations its weights stay small and the values are the proxy's; the more there are, the more of
@@ -36,7 +37,8 @@ from credit_plugin.values.half_differences import (
 )
 from credit_plugin.values.observations import Observations
 
-# the middle of the prior of a, b, c, e, in units of the cheap half differences' mean square
+# the middle of the prior of a, b, c, e: of the cheap game in units of its half differences' mean
+# square, of the difference in units of the larger one of both tables' mean squares
 _CHEAP = np.array([3.0, 1.0, 0.1, 1.0])
 _DIFFERENCE = np.array([0.03, 0.1, 0.03, 0.1])
 _WEIGHTS_SD = 2.0  # of their logarithms
@@ -60,6 +62,7 @@ class TwoGames:
         noise: float64 [p], in units of one evaluation's.
         lone: bool [p].
         is_exact: bool [p], which table.
+        larger: How many times the exact values' mean square is the cheap ones', at least 1.
         unit: What a value of 1 is in the unit of the property.
         noise_logs: float64 [2], logarithm of the variance of one evaluation, cheap and exact.
         noise_sds: float64 [2], how well these are known.
@@ -70,6 +73,7 @@ class TwoGames:
     noise: np.ndarray
     lone: np.ndarray
     is_exact: np.ndarray
+    larger: float
     unit: float
     noise_logs: np.ndarray
     noise_sds: np.ndarray
@@ -93,25 +97,29 @@ def two_games(
 ) -> TwoGames:
     """Put the half differences of two tables together."""
     both = (cheap[1], exact[1])
-    square = float((cheap[1].values ** 2).mean()) or float((exact[1].values ** 2).mean()) or 1.0
-    noises = [_known_noise(observed, square) for observed, _ in (cheap, exact)]
+    squares = [float((h.values**2).mean()) for h in both]
+    square = squares[0] or squares[1] or 1.0
+    larger = max(1.0, squares[1] / square)
+    noises = [_known_noise(cheap[0], square, 1.0), _known_noise(exact[0], square, larger)]
     return TwoGames(
         signs=np.concatenate([h.signs for h in both]),
         values=np.concatenate([h.values for h in both]) / square**0.5,
         noise=np.concatenate([h.noise for h in both]),
         lone=np.concatenate([h.lone for h in both]),
         is_exact=np.repeat([False, True], [len(h.values) for h in both]),
+        larger=larger,
         unit=square**0.5,
         noise_logs=np.array([log for log, _ in noises]),
         noise_sds=np.array([sd for _, sd in noises]),
     )
 
 
-def _known_noise(observed: Observations, square: float) -> tuple[float, float]:
+def _known_noise(observed: Observations, square: float, size: float) -> tuple[float, float]:
+    """Return the logarithm of the noise's variance in a unit, for values of a mean square."""
     if not observed.noise_degrees:
-        return float(np.log(_UNKNOWN_NOISE)), _UNKNOWN_NOISE_SD
+        return float(np.log(_UNKNOWN_NOISE * size)), _UNKNOWN_NOISE_SD
     variance = observed.noise_sd**2 / square
-    return float(np.log(max(variance, _LEAST_NOISE))), (2 / observed.noise_degrees) ** 0.5
+    return float(np.log(max(variance, _LEAST_NOISE * size))), (2 / observed.noise_degrees) ** 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +150,8 @@ def most_likely(games: TwoGames) -> Settings:
     from scipy.optimize import minimize  # a tenth of a second that tables alone need not pay
 
     games = games.beginning()
-    weights = np.log([*_CHEAP, *_DIFFERENCE])
+    # a cheap game that hardly varies must not make the exact one's difference unlikely
+    weights = np.log([*_CHEAP, *(_DIFFERENCE * games.larger)])
     centre = np.array([*weights, 1.0, *games.noise_logs])
     spread = np.array([*[_WEIGHTS_SD] * len(weights), _SCALE_SD, *games.noise_sds])
     basis = covariances(games.signs, games.lone)
@@ -183,7 +192,8 @@ def covariance_of(games: TwoGames, basis: np.ndarray, settings: Settings) -> np.
     covariance = np.tensordot(settings.cheap, basis, 1) * np.outer(factor, factor)
     covariance += np.tensordot(settings.difference, basis, 1) * np.outer(x, x)
     noise = games.noise * settings.noises[x.astype(np.int64)]
-    return np.asarray(covariance + np.diag(noise + _LEAST_NOISE))
+    rounding = np.where(x, games.larger, 1.0) * _LEAST_NOISE
+    return np.asarray(covariance + np.diag(noise + rounding))
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,10 +27,10 @@ and coverage of nominal .95:
     noise .1   proxy alone      .042
                retraining alone .130   .055   .021   .0066  .0040
                two-level        .0093  .0063  .0042  .0023  .0016
-               coverage         .97    .96    .93    .95    .96
+               coverage         .98    .96    .93    .96    .96
     noise .3   proxy alone      .046
                retraining alone .142   .070   .038   .016   .011
-               two-level        .014   .012   .010   .0080  .0065
+               two-level        .014   .012   .010   .0080  .0064
                coverage         .99    .97    .94    .94    .96
 
 In single pairs coverage is .88 or more, and none had it worse than the better of both. What it

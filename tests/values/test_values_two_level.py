@@ -98,6 +98,20 @@ def test_a_wrong_scale_is_mended_by_a_few_exact_evaluations():
     assert error(found.values) < 0.02 * error(estimate(cheap, resamples=2).values)
 
 
+@pytest.mark.parametrize("ratio", [0.01, 0.002, 1e-5])
+def test_a_cheap_game_that_hardly_varies_does_not_silence_retraining(ratio):
+    errors, covered = [], []
+    for seed in range(4):
+        cheap, exact = pair(6 * N, cheap=lambda rows: 0.3 + ratio * EXACT(rows), sd=0, seed=seed)
+        exact = table(EXACT, exact.coalitions[: 6 * N], seed=seed)
+        found, alone = two_level(cheap, exact), estimate(exact, resamples=2)
+        errors.append([error(found.values), error(alone.values)])
+        covered.append((found.ci_low <= EXACT.shapley()) & (EXACT.shapley() <= found.ci_high))
+    both, alone = np.median(errors, axis=0)
+    assert both < 1.5 * alone
+    assert np.mean(covered) > 0.85
+
+
 def test_few_exact_evaluations_beat_both_alone():
     errors = []
     for seed in range(8):
