@@ -7,8 +7,9 @@ coalitions that were evaluated more than once:
     sigma^2 = sum over rows of w (u - mean of its coalition)^2  /  sum over coalitions of (r - 1),
 
 with r rows of the coalition; its mean then has variance sigma^2 / (sum of its weights). When the
-repeats of the empty coalition agree to the last bit although others do not, v(empty) is a stated
-number and not a measurement: it has no noise and says nothing about that of the others.
+repeats of the empty coalition agree to the last bit although others do not, or nothing else was
+repeated, v(empty) is a stated number and not a measurement: it has no noise and says nothing about
+that of the others.
 """
 
 from dataclasses import dataclass
@@ -151,7 +152,8 @@ def observe(table: UtilityTable) -> Observations:
 
     degrees = np.bincount(group) - 1
     noise = np.ones(len(first), dtype=bool)
-    noise[empty] = not (degrees[empty] > 0 and squares[empty] == 0 < squares.sum())
+    others_agree = degrees.sum() > degrees[empty] and squares.sum() == 0
+    noise[empty] = squares[empty] > 0 or others_agree or degrees[empty] == 0
     total = int(degrees[noise].sum())
     variance = float(squares[noise].sum() / total) if total else 0.0
     return Observations(

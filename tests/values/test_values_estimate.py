@@ -43,6 +43,14 @@ def test_a_stated_baseline_has_no_noise_and_hides_none():
     assert observed.noise_variance == pytest.approx([0, 1 / 3, 1, 1])
 
 
+def test_a_baseline_that_is_stated_twice_does_not_make_noise_known():
+    rows = [[0, 0]] * 2 + [[1, 1], [0, 1], [1, 0]]
+    observed = observe(UtilityTable.from_arrays(rows, [0.1, 0.1, 9, 5, 6.0]))
+    assert observed.noise_degrees == 0
+    both = observe(UtilityTable.from_arrays([*rows, [1, 1]], [0.1, 0.1, 9, 5, 6, 9.0]))
+    assert both.noise_degrees == 2  # a game without noise
+
+
 def test_diagnostics_say_what_the_estimate_rests_on():
     found = estimate(study_table()).diagnostics
     assert found["evaluations"] == 56

@@ -330,6 +330,8 @@ def test_resamples_that_cannot_vary_open_no_gate():
     assert "No coalition was repeated" in once.statement
     twice = UtilityTable.from_arrays(np.tile(rows, (2, 1)), np.tile(utilities, 2))
     assert judged(twice, "exact").passed
+    stated = UtilityTable.from_arrays(np.append(rows, rows[:1], axis=0), [*utilities, utilities[0]])
+    assert "nothing could be resampled" in judged(stated, "exact").statement
 
 
 def test_other_readers_of_the_halves_are_noted():
