@@ -129,4 +129,5 @@ def adjusted_readout(
         diagnostics=facts,
         quantity=quantity,
         influence=reader.influence if efficient and cost > _COSTLY else None,
+        single_draw=reader.units.single_draw,
     )

@@ -72,7 +72,8 @@ def estimate(
         ``coalitions`` (distinct ones), ``seed_noise`` (standard deviation of one evaluation; 0 if
         nothing was repeated), ``seed_noise_degrees`` (of freedom), ``efficiency_gap_before`` (what
         the estimator shared evenly to reach the total), ``r_squared`` (of an additive model of the
-        utilities), ``intervals`` (what they include, in words), and facts of the estimator.
+        utilities), ``intervals`` (what they include, in words), ``single_draw`` (there only if what
+        other coalitions would change is unknown), and facts of the estimator.
 
     Raises:
         InputError: If the table lacks what the estimator needs, or an argument is out of range.
@@ -160,6 +161,7 @@ def _estimate_one(
         diagnostics={
             **_describe(table, observed),
             "intervals": resampled.sources,
+            **({"single_draw": True} if readout.single_draw else {}),
             **readout.diagnostics,
         },
     )

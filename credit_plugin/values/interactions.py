@@ -157,7 +157,8 @@ def interactions(
     observed = observe(table)
     _check_size(observed)
     reader = PairReader(observed)
-    readout = Readout(reader.solve, reader.units.strata, quantity=QUANTITY)
+    units = reader.units
+    readout = Readout(reader.solve, units.strata, quantity=QUANTITY, single_draw=units.single_draw)
     found = reader.solve(observed.utilities[:, None], np.ones(len(readout.strata)))[:, 0]
     resampled = resample(observed, readout, resamples, seed)
     left_open = reader.left_open(resamples, numpy_generator(seed, "", "shrunk pairs"))

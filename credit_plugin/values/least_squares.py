@@ -90,7 +90,7 @@ def gains_readout(
     y = observed.utilities[:, None]
     raw = solution(y[rows] - y[observed.empty], np.ones(len(rows)), _gap(observed))
     facts = {"efficiency_gap_before": float((_gap(observed) - raw.sum(axis=0))[0]), **facts}
-    return Readout(solve=solve, strata=units.strata, diagnostics=facts)
+    return Readout(solve, units.strata, facts, single_draw=units.single_draw)
 
 
 def kernel_weights(observed: Observations) -> np.ndarray:

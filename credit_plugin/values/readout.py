@@ -32,6 +32,8 @@ class Readout:
         influence: (utilities float64 [d]) -> float64 [u, n], by how much the values change when a
             unit's weight grows by 1, to first order; where it is given, redrawing units costs one
             matrix product instead of hundreds of solutions.
+        single_draw: Whether a single unit was left to chance: ``strata`` is empty, and yet other
+            coalitions could have given other values.
     """
 
     solve: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -39,6 +41,7 @@ class Readout:
     diagnostics: dict[str, Any] = field(default_factory=dict)
     quantity: str = SHAPLEY
     influence: Callable[[np.ndarray], np.ndarray] | None = None
+    single_draw: bool = False
 
     def explained(self, chosen: str, why: str) -> "Readout":
         """Return the same with the facts ``chosen`` and ``why``."""

@@ -16,7 +16,8 @@ Beside them, without a limit, is how many ranks are settled (:mod:`ranks`).
 
 A table in which nothing was left to chance and nothing was repeated gives resamples that are all
 the same. Their misallocation of 0 says nothing, so the gate stays closed until something is
-evaluated again.
+evaluated again. So does it after a single draw (one pair of coalitions, or one chain, that could
+have been another): its error is not in the resamples, however much it is.
 
 When the gate is closed, a policy that was declared before, for instance by count, should decide.
 
@@ -246,7 +247,12 @@ def _failures(
                 f"others ({limit})",
             )
         )
-    if _nothing_known(values):
+    if values.diagnostics.get("single_draw"):
+        single = (
+            "a single draw of coalitions does not show what others would change; raise game.budget"
+        )
+        found.append((single, single))
+    elif _nothing_known(values):
         unknown = "nothing could be resampled (no coalition was left to chance or repeated)"
         found.append((unknown, unknown))
     if halves.correlation is None:

@@ -5,7 +5,8 @@ Two sources of error, drawn apart and added:
 * **Choice of coalitions.** The units that the design drew by chance (complement pairs, see
   :mod:`units`) are redrawn within their strata, m - 1 out of m with replacement and weight
   m/(m - 1) each (Rao and Wu's rescaled bootstrap, JASA 1988): redrawing all m, as is common, makes
-  the variance too small by (m - 1)/m, which is a lot for strata of three pairs.
+  the variance too small by (m - 1)/m, which is a lot for strata of three pairs. Where a single unit
+  was drawn this part is unknown and left out; ``intervals`` says so, and the gate stays closed.
 * **Seeds.** Every mean utility, those of enumerated layers and of the empty and the full coalition
   included, gets normal noise of the variance that repeated evaluations show, divided by the
   coalition's repeats. Without repeats in the table this part is unknown and left out; the
@@ -81,7 +82,7 @@ def resample(observed: Observations, readout: Readout, count: int, seed: int) ->
         totals=totals,
         standard_errors=np.sqrt(variance),
         degrees=degrees,
-        sources=_sources(len(strata) > 0, observed.noise_degrees > 0),
+        sources=_sources(readout, observed.noise_degrees > 0),
     )
 
 
@@ -146,7 +147,12 @@ def _other_seeds(
     return np.concatenate(values), np.concatenate(totals)
 
 
-def _sources(chance: bool, noise: bool) -> str:
+def _sources(readout: Readout, noise: bool) -> str:
+    if readout.single_draw:
+        chance = "what other coalitions would change is unknown after a single draw"
+        if noise:
+            return f"seed noise only: {chance}"
+        return f"none: {chance}, and none was repeated, so seed noise is unknown too"
     return {
         (True, True): "choice of coalitions and seed noise",
         (True, False): "choice of coalitions only: no coalition was repeated, so seed noise is "
@@ -154,4 +160,4 @@ def _sources(chance: bool, noise: bool) -> str:
         (False, True): "seed noise only: no coalition was left to chance",
         (False, False): "none: no coalition was left to chance and none was repeated, so seed "
         "noise is unknown",
-    }[chance, noise]
+    }[len(readout.strata) > 0, noise]

@@ -7,7 +7,7 @@ are never redrawn; neither are the empty and the full coalition. Their only unce
 noise (see :mod:`uncertainty`).
 
 A layer with fewer than three units cannot say how much its units differ, so it is pooled with its
-neighbour.
+neighbour. A table with a single unit cannot say it at all: nothing is redrawn, and this is kept.
 """
 
 from dataclasses import dataclass
@@ -28,10 +28,12 @@ class PairUnits:
     Attributes:
         unit: int64 [d], the unit of each row, or -1 for a row that is never redrawn.
         strata: int64 [u], stratum of each unit.
+        single_draw: Whether one unit alone was drawn, so that its error cannot be estimated.
     """
 
     unit: np.ndarray
     strata: np.ndarray
+    single_draw: bool = False
 
     def row_weights(self, weights: np.ndarray) -> np.ndarray:
         """Return the weight of each row, float64 [d], from those of the units, float64 [u]."""
@@ -66,7 +68,8 @@ def pair_units(observed: Observations) -> PairUnits:
     unit = np.full(len(sizes), -1)
     unit[drawn] = position.ravel()
     if len(leaders) < 2:
-        return PairUnits(np.full(len(sizes), -1), np.empty(0, dtype=np.int64))
+        nothing = np.empty(0, dtype=np.int64)
+        return PairUnits(np.full(len(sizes), -1), nothing, single_draw=len(leaders) == 1)
     return PairUnits(unit, pool_small_strata(layers[leaders]))
 
 

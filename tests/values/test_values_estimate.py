@@ -76,6 +76,28 @@ def test_without_repeats_the_intervals_say_that_seed_noise_is_unknown():
     assert (found.standard_errors > 0).all()
 
 
+@pytest.mark.parametrize("estimator", sorted({*estimator_names()} - {"exact", "permutation"}))
+def test_the_error_of_a_single_draw_is_unknown_and_said_to_be(estimator):
+    """Twelve coalitions of four: all of sizes 0, 1, 3, 4, and one of three pairs of size 2."""
+    found = estimate(study_table(n=4, budget=12), estimator, resamples=2).diagnostics
+    if estimator in ("leave_one_out", "add_one_in"):  # they read none of size 2
+        assert found["intervals"] == "seed noise only: no coalition was left to chance"
+        assert "single_draw" not in found
+        return
+    assert found["single_draw"]
+    assert "other coalitions would change is unknown after a single draw" in found["intervals"]
+    assert "single_draw" not in estimate(study_table(n=4, budget=13), resamples=2).diagnostics
+    assert "single_draw" not in estimate(study_table(n=4, budget=16), resamples=2).diagnostics
+
+
+def test_a_single_chain_is_a_single_draw():
+    rows = np.tri(5, 4, -1, dtype=bool)
+    table = UtilityTable.from_arrays([*rows, rows[0], rows[4]], [0, 1, 3, 4, 6, 0.1, 6.2])
+    found = estimate(table, "permutation", resamples=2).diagnostics
+    assert found["single_draw"]
+    assert found["intervals"].startswith("seed noise only: what other coalitions would change")
+
+
 def test_enumerated_games_keep_their_seed_noise():
     """Nothing is left to chance but seeds: the standard error is that of a linear combination."""
     rows = (np.arange(16)[:, None] >> np.arange(4)) % 2 == 1

@@ -486,6 +486,21 @@ def test_a_study_says_what_it_rests_on():
     assert Grouping.of(GROUPS.contributors, record["grouping"]).groups == GROUPS.groups
 
 
+def test_single_draws_are_said_of_groups_and_inside_them():
+    grouping = partition([0, 0, 1, 2, 3])
+    amounts = np.array([1, 2, 3, 4, 5])
+
+    def facts(at_top, nested):
+        table = study(lambda rows: np.sqrt(rows @ amounts), grouping, at_top, nested, sd=0.01)
+        return owen(table, grouping, **QUICK).members.diagnostics
+
+    inside = facts(16, 6)  # all without or with every other group, and one pair in between
+    assert inside["single_draw"]
+    assert "single draws, whose error is unknown, inside G0" in inside["intervals"]
+    assert facts(12, 16)["single_draw"]  # one of three pairs of groups
+    assert "single_draw" not in facts(16, 16)
+
+
 def test_few_coalitions_of_a_nested_game_are_a_warning():
     found = owen(study(GAME, GROUPS, 28, 24), GROUPS, **QUICK).warnings
     assert found[0] == (

@@ -334,6 +334,16 @@ def test_resamples_that_cannot_vary_open_no_gate():
     assert "nothing could be resampled" in judged(stated, "exact").statement
 
 
+def test_a_single_draw_opens_no_gate():
+    def failures(budget):
+        game = AdditiveGame([1, 2, 4, 8])
+        return judged(study_table(n=4, budget=budget, sd=1e-3, game=game)).failures
+
+    single = "a single draw of coalitions does not show what others would change; raise game.budget"
+    assert single in failures(12)
+    assert single not in failures(14)
+
+
 def test_other_readers_of_the_halves_are_noted():
     found = judged(study_table(n=5, budget=32, sd=0.002), "exact")
     assert "Exact cannot read half of a table, so regression_adjusted read" in found.statement

@@ -282,6 +282,7 @@ def test_rules_that_ask_little_hold_where_values_may_be_believed(rule):
         values_of([0, 0, 0, 0], errors=1e-9),
         values_of([1, 1.0001, 0.9999, 1], errors=2e-4),  # shrunk to equal shares
         values_of([1, 1, 1, 1], errors=1e-6),
+        replace(APART, diagnostics={**APART.diagnostics, "single_draw": True}),
     ],
 )
 def test_equal_or_unsure_values_never_stop_a_study(rule, values):

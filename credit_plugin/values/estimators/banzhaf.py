@@ -47,7 +47,7 @@ def banzhaf(observed: Observations, *, method: str = "msr") -> Readout:
     def solve(utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return read(utilities, units.row_weights(weights) * observed.trust)
 
-    return Readout(solve, units.strata, quantity="Banzhaf value")
+    return Readout(solve, units.strata, quantity="Banzhaf value", single_draw=units.single_draw)
 
 
 def _sample_reuse(observed: Observations) -> Solve:

@@ -45,7 +45,9 @@ def datamodel(observed: Observations, *, penalty: str = "ridge") -> Readout:
     def solve(utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return fit(utilities, units.row_weights(weights) * observed.trust)
 
-    return Readout(solve, units.strata, facts, quantity="datamodel slope")
+    return Readout(
+        solve, units.strata, facts, quantity="datamodel slope", single_draw=units.single_draw
+    )
 
 
 def _ridge(observed: Observations) -> tuple[Solve, dict[str, float | int | str]]:

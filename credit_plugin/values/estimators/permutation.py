@@ -56,6 +56,7 @@ def permutation(observed: Observations) -> Readout:
         solve=solve,
         strata=np.zeros(units.count, dtype=np.int64),
         diagnostics={"efficiency_gap_before": 0.0, "independent_chains": units.independent},
+        single_draw=units.single_draw,
     )
 
 
@@ -78,7 +79,8 @@ class _Units:
         within = sum(len(np.unique(unit)) - 2 for unit in orders) / len(orders)
         self.independent = float(len(on_chains) / max(within, 1))
         everything = len(observed.utilities) == 2.0**observed.n_players
-        self.count = 0 if everything or len(orders) < 2 else len(orders)
+        self.single_draw = not everything and len(orders) == 1
+        self.count = 0 if everything or self.single_draw else len(orders)
 
     def deviation(self, utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return what redrawing the chains changes, [n, 1], for utilities [d, 1]."""

@@ -60,4 +60,4 @@ def stratified(observed: Observations) -> Readout:
         "efficiency_gap_before": observed.gap(observed.utilities) - float(raw),
         "steps": len(source),
     }
-    return Readout(solve, units.strata, facts)
+    return Readout(solve, units.strata, facts, single_draw=units.single_draw)

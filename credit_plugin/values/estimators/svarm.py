@@ -44,4 +44,4 @@ def svarm(observed: Observations) -> Readout:
     y = observed.utilities[:, None]
     raw = float(before(y, np.ones(len(y))).sum())
     facts = {"efficiency_gap_before": observed.gap(observed.utilities) - raw}
-    return Readout(solve, units.strata, facts)
+    return Readout(solve, units.strata, facts, single_draw=units.single_draw)

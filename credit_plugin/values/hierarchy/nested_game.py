@@ -70,7 +70,7 @@ class NestedReader:
 
     def readout(self) -> Readout:
         """Return the read-out, whose values are the members' alone."""
-        return Readout(self.solve, self.units.strata)
+        return Readout(self.solve, self.units.strata, single_draw=self.units.single_draw)
 
     def solve(self, utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the members' values [k, c] for utilities [d, c] and unit weights [u]."""
@@ -114,7 +114,7 @@ class NestedReader:
         leaders, position = np.unique(leader[drawn], return_inverse=True)
         unit = np.full(len(layers), -1)
         if len(leaders) < 2:
-            return PairUnits(unit, np.empty(0, dtype=np.int64))
+            return PairUnits(unit, np.empty(0, dtype=np.int64), single_draw=len(leaders) == 1)
         unit[drawn] = position.ravel()
         return PairUnits(unit, pool_small_strata(layers[leaders]))
 

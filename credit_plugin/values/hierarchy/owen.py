@@ -124,7 +124,8 @@ def owen(
     Returns:
         The values. The members' diagnostics hold ``groups``, ``group_coalitions``,
         ``nested_coalitions`` and ``unused_coalitions`` (distinct ones of whole groups, with one
-        split group and with several), ``seed_noise``, ``seed_noise_degrees`` and ``intervals``.
+        split group and with several), ``seed_noise``, ``seed_noise_degrees``, ``intervals`` and
+        ``single_draw``, as of :func:`~credit_plugin.values.estimate`.
 
     Raises:
         InputError: If the table lacks what a level needs, or an argument cannot be used.
@@ -195,7 +196,7 @@ def _divide(
     values, errors, half = np.empty(n), np.empty(n), np.empty(n)
     draws = np.empty((resamples if resamples * n <= _MOST_DRAWN else 0, n))
     group_half = (groups.ci_high - groups.ci_low) / 2
-    warnings = []
+    warnings, drawn_once = [], []
     for group, name in enumerate(grouping.groups):
         members = np.flatnonzero(grouping.group_of == group)
         value = float(groups.values[group])
@@ -211,6 +212,7 @@ def _divide(
             own = division.draws if len(division.draws) else division.values
             draws[:, members] = own + moved
         warnings += [division.warning] if division.warning else []
+        drawn_once += [name] if division.single_draw else []
     whole = replace(
         groups,
         contributors=grouping.contributors,
@@ -221,15 +223,20 @@ def _divide(
         estimator="owen",
         quantity=OWEN,
         draws=draws,
-        diagnostics=_facts(question, dividers),
+        diagnostics=_facts(question, dividers, drawn_once),
     )
     return whole, warnings
 
 
-def _facts(question: Question, dividers: Mapping[str, Divider]) -> dict[str, Any]:
+def _facts(
+    question: Question, dividers: Mapping[str, Divider], drawn_once: list[str]
+) -> dict[str, Any]:
     of_groups = question.groups.diagnostics
     nested, unused = question.coalition_counts()
-    inside = "; ".join(f"{name}: {divider.intervals}" for name, divider in dividers.items())
+    inside = [f"{name}: {divider.intervals}" for name, divider in dividers.items()]
+    if drawn_once:
+        inside.append(f"single draws, whose error is unknown, inside {', '.join(drawn_once)}")
+    single = bool(drawn_once) or of_groups.get("single_draw", False)
     return {
         "groups": len(question.grouping.groups),
         "group_coalitions": of_groups["coalitions"],
@@ -237,5 +244,6 @@ def _facts(question: Question, dividers: Mapping[str, Divider]) -> dict[str, Any
         "unused_coalitions": unused,
         "seed_noise": of_groups["seed_noise"],
         "seed_noise_degrees": of_groups["seed_noise_degrees"],
-        "intervals": f"groups: {of_groups['intervals']}" + (f"; {inside}" if inside else ""),
+        "intervals": "; ".join([f"groups: {of_groups['intervals']}", *inside]),
+        **({"single_draw": True} if single else {}),
     }

@@ -27,6 +27,7 @@ class Division:
         draws: float64 [r, k], the members' values under other choices of the coalitions that the
             division rests on, for the same value of the group; empty [0, k] if there are none.
         warning: What a reviewer must know, in words; empty if there is nothing.
+        single_draw: Whether the coalitions were a single draw, whose error is left out.
     """
 
     values: np.ndarray
@@ -35,6 +36,7 @@ class Division:
     margins: np.ndarray
     draws: np.ndarray
     warning: str = ""
+    single_draw: bool = False
 
 
 @dataclass(frozen=True, eq=False)

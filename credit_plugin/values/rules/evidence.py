@@ -13,7 +13,7 @@ Values that stay equal from round to round look settled. So do these, which are 
 So no rule that looks at values believes them without what is checked here:
 
 * **Known errors** (:func:`unknown_errors`): some coalition was evaluated twice, so that the seed
-  noise is known, and no standard error is 0.
+  noise is known, more than one draw shows what other coalitions change, and no standard error is 0.
 * **Contributors told apart** (:func:`told_apart`), the part of their differences that is not noise,
 
       1 - sum_i var(phi_i - mean phi over the draws) / sum_i (phi_i - mean phi)^2,
@@ -38,6 +38,8 @@ def unknown_errors(values: ContributorValues) -> str:
     """Say why standard errors are no evidence, or nothing if they are."""
     if not values.diagnostics.get("seed_noise_degrees", 0):
         return "how noisy an evaluation is is unknown: none was repeated"
+    if values.diagnostics.get("single_draw"):
+        return "what other coalitions would change is unknown after a single draw"
     if not (values.standard_errors > rounding_error(values)).all():
         return "some standard errors are 0, so these values do not show how sure they are"
     return ""

@@ -51,6 +51,7 @@ def nested(question: Question) -> Divider:
             margins=margins(resampled, question.confidence),
             draws=resampled.values,
             warning=_too_few(game, name),
+            single_draw=readout.single_draw,
         )
 
     return Divider(divide, "the members' own game, and an even part of the group's uncertainty")
