@@ -54,10 +54,14 @@ class EstimatedScores(GameAttribution):
 
 
 class StudyTable(EstimatedScores):
-    """Another reading of the coalitions that the study evaluates anyway."""
+    """Another reading of the coalitions that the study evaluates anyway.
+
+    A session gives its own plan in place of :meth:`plan`, which knows neither groups nor when the
+    study stopped.
+    """
 
     def plan(self, n_players: int, study: Study) -> Plan:
-        """Return the study's own evaluations, those of its whole budget."""
+        """Return the whole budget's evaluations of a study without groups."""
         return plan_evaluations(n_players, study.game, study.seed)
 
 

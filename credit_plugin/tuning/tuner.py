@@ -20,7 +20,6 @@ from credit_plugin.diffusion.beginnings import BeginningStore
 from credit_plugin.errors import StudyFailedError
 from credit_plugin.fidelity.resampling import Interval
 from credit_plugin.folders import StudyFolders
-from credit_plugin.game.plan import plan_evaluations
 from credit_plugin.games import RETRAINING, study_with
 from credit_plugin.session import Session
 from credit_plugin.tuning.attempt import Attempt, Workshop
@@ -195,9 +194,7 @@ class Tuner:
             size=self.coalitions.size,
             coalitions=len(self.coalitions.tuning),
             kept_back=len(self.coalitions.held_out),
-            whole_study=len(
-                plan_evaluations(self.dataset.n_contributors, self.study.game, self.study.seed)
-            ),
+            whole_study=len(self.session.plan),
             reference_seconds=self.reference_seconds,
         )
         self._publish(result, chosen.parameters)
