@@ -107,6 +107,7 @@ class Valuation:
             confidence=self.confidence,
             resamples=resamples or self.resamples,
             options=known,
+            estimator_options=self.options,
         )
 
     def reliability(
@@ -118,7 +119,9 @@ class Valuation:
         if self.grouping is None:
             return assess(table, values, self.seed, self.options, self.limits)
         whole = group_table(table.select(values.property), self.grouping)
-        halves = split_half(whole, self.estimator, self.seed, property=values.property)
+        halves = split_half(
+            whole, self.estimator, self.seed, property=values.property, options=self.options
+        )
         judged = values
         if not len(values.draws):
             judged = self.groups(table, values.property).groups

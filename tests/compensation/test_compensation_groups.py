@@ -47,6 +47,18 @@ def measured(study, budget=40, noise=0.01):
     )
 
 
+def test_options_of_the_estimator_hold_for_groups_too():
+    def judged(*overrides):
+        study = study_of("values.estimator=regression_adjusted", *overrides)
+        valuation, table = valuation_of(study, NAMES, np.ones(6)), measured(study, 26, noise=0.2)
+        values = valuation.values(table, "inception_score")
+        return values.values, valuation.reliability(table, values).split_half.correlations
+
+    usual, equal = judged(), judged("values.options={proxy: equal}")
+    assert np.abs(usual[0] - equal[0]).max() > 1e-6
+    assert usual[1] != equal[1]
+
+
 @pytest.fixture(scope="module")
 def grouped_report(make_inputs, tmp_path_factory):
     study = study_of()

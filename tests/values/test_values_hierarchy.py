@@ -236,6 +236,19 @@ def test_an_owner_gains_by_several_ids_as_players_and_not_as_one_verified_owner(
     assert as_owner.groups.values / as_owner.groups.v_full == pytest.approx(1 / 6)
 
 
+def test_options_of_the_estimator_are_those_of_the_groups():
+    table = study(GAME, GROUPS, 20, 24, sd=0.05)
+    usual = {"estimator": "regression_adjusted"}
+    equal = {**usual, "estimator_options": {"proxy": "equal"}}
+    one, other = (owen(table, GROUPS, **options, **QUICK) for options in (usual, equal))
+    whole = group_table(table, GROUPS)
+    expected = estimate(whole, "regression_adjusted", options={"proxy": "equal"}, **QUICK)
+    assert other.groups.values == pytest.approx(expected.values)
+    assert np.abs(one.groups.values - other.groups.values).max() > 1e-6
+    split = [if_split(table, found, "G1").after for found in (one, other)]
+    assert split[0] != split[1]
+
+
 def test_one_merger_of_all_gets_everything():
     table = square_root([3, 4, 5])
     found = owen(table, partition([0, 1, 2]), **QUICK)
@@ -616,6 +629,10 @@ def test_groups_that_cannot_be_are_said_in_one_line(make, message):
             "reference: 'x' is no contributor",
         ),
         ({"estimator": "banzhaf"}, "estimator: banzhaf is of the Banzhaf value"),
+        (
+            {"estimator_options": {"nonsense": 1}},
+            "values.options: 'nonsense' is not an option of estimator auto; it has none",
+        ),
         ({"confidence": 1.0}, "confidence: 1.0 is not between"),
         ({"resamples": 1}, "resamples: 1 is too few"),
         ({"property": "charm"}, "property: 'charm' is not in the table"),
@@ -630,7 +647,11 @@ def test_arguments_that_cannot_be_are_said_in_one_line(arguments, message):
 @pytest.mark.parametrize("labels", [[0, 0, 1, 1], [0, 0, 0, 0]])
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"confidence": 1.0}, "confidence: 1.0"), ({"resamples": 1}, "resamples: 1 is too few")],
+    [
+        ({"confidence": 1.0}, "confidence: 1.0"),
+        ({"resamples": 1}, "resamples: 1 is too few"),
+        ({"estimator_options": {"nonsense": 1}}, "values.options: 'nonsense'"),
+    ],
 )
 def test_one_group_of_all_refuses_what_several_do(labels, arguments, message):
     with pytest.raises(InputError, match=message):

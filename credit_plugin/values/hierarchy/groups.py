@@ -4,13 +4,16 @@ What: any estimator of Shapley values, on the coalitions of whole groups. A sing
 estimator: its value is all that was gained.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from credit_plugin.errors import InputError
 from credit_plugin.game.grouped import group_table
 from credit_plugin.game.grouping import Grouping
 from credit_plugin.game.table import UtilityTable
-from credit_plugin.values.estimation import DEFAULT, estimate
+from credit_plugin.values.estimation import DEFAULT, check_options, estimate
 from credit_plugin.values.observations import observe
 from credit_plugin.values.readout import SHAPLEY, Readout
 from credit_plugin.values.result import ContributorValues
@@ -24,6 +27,7 @@ def group_values(
     estimator: str = DEFAULT,
     confidence: float = 0.95,
     resamples: int = 400,
+    options: Mapping[str, Any] | None = None,
 ) -> ContributorValues:
     """Estimate the Shapley values of the groups as players.
 
@@ -34,11 +38,12 @@ def group_values(
         estimator: A registered estimator of Shapley values.
         confidence: Level of the intervals.
         resamples: Resamples behind standard errors and intervals.
+        options: Settings of the estimator itself.
 
     Raises:
         InputError: If the table has other contributors or several properties, no coalition but the
-            empty and the full one is of whole groups, the estimator is not of Shapley values, or a
-            number is out of range.
+            empty and the full one is of whole groups, the estimator is not of Shapley values or has
+            no such option, or a number is out of range.
     """
     name = the_property(table)
     if table.contributors not in (grouping.contributors, grouping.groups):
@@ -46,6 +51,7 @@ def group_values(
             "grouping: neither its contributors nor its groups are the table's in the same order; "
             "make it with Grouping.of(table.contributors, groups)"
         )
+    check_options(estimator, options or {})
     if len(grouping.groups) == 1:
         return _all_in_one(table, grouping.groups, seed, confidence, resamples)
     if table.contributors == grouping.contributors:
@@ -62,6 +68,7 @@ def group_values(
         property=name,
         confidence=confidence,
         resamples=resamples,
+        options=options,
     )
     if found.quantity != SHAPLEY:
         raise InputError(

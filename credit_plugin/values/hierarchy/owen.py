@@ -22,7 +22,7 @@ divisions, which is this project's own.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,7 @@ class OwenValues:
         inside: How each group of several members is divided, by its name.
         agreements: How well scores and counts rank members, where they decide.
         warnings: What a reviewer must know, in words.
+        estimator_options: Settings of the groups' estimator.
     """
 
     grouping: Grouping
@@ -69,6 +70,7 @@ class OwenValues:
     inside: dict[str, str]
     agreements: tuple[Agreement, ...] = ()
     warnings: tuple[str, ...] = ()
+    estimator_options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row for each contributor.
@@ -104,6 +106,7 @@ def owen(
     confidence: float = 0.95,
     resamples: int = 400,
     options: Mapping[str, Any] | None = None,
+    estimator_options: Mapping[str, Any] | None = None,
 ) -> OwenValues:
     """Estimate the values of groups and of their members.
 
@@ -120,6 +123,7 @@ def owen(
         resamples: Resamples behind standard errors and intervals, at least 2.
         options: What the ways need to know: ``counts`` for ``size``, ``scores`` and perhaps
             ``reference`` for ``proxy``, by name or one for each contributor.
+        estimator_options: Settings of the estimator itself, for instance ``{"proxy": "trees"}``.
 
     Returns:
         The values. The members' diagnostics hold ``groups``, ``group_coalitions``,
@@ -132,7 +136,9 @@ def owen(
     """
     name = the_property(table) if property is None else property
     table = table.select(name)
-    groups = group_values(table, grouping, seed, estimator, confidence, resamples)
+    groups = group_values(
+        table, grouping, seed, estimator, confidence, resamples, estimator_options
+    )
     of_contributors = table if table.contributors == grouping.contributors else None
     question = Question(grouping, groups, of_contributors, seed, confidence, resamples)
     chosen = _ways_by_group(grouping, inside)
@@ -150,6 +156,7 @@ def owen(
             *(warning for divider in dividers.values() for warning in divider.warnings),
             *divided,
         ),
+        estimator_options=dict(estimator_options or {}),
     )
 
 

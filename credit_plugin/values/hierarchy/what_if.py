@@ -163,7 +163,8 @@ def _compare(
     change: str,
     seed: int,
 ) -> WhatIf:
-    then = group_values(table, after, seed, now.groups.estimator)
+    options = now.estimator_options
+    then = group_values(table, after, seed, now.groups.estimator, options=options)
     old = [now.grouping.position(group) for group in groups]
     new = [after.position(part) for part in parts]
     coalitions = int(then.diagnostics["coalitions"])
