@@ -43,15 +43,18 @@ def run_tuning(
     """
     with create_engine(study.execution) as engine, display or ProgressDisplay() as shown:
         engine.warm_up()
+        from credit_plugin.diffusion.domain import domain_of
+        from credit_plugin.diffusion.tasks import create_task
         from credit_plugin.session import Session
         from credit_plugin.tuning.reference import reference_coalitions
-        from credit_plugin.tuning.search import search_space
+        from credit_plugin.tuning.search import check_samplers, search_space
         from credit_plugin.tuning.storage import check_storage, make_sampler
         from credit_plugin.tuning.tuner import Tuner, tuning_folder
 
         intake, folders = open_study(study, workdir)
         dataset = intake.dataset
-        search_space(study)
+        task = create_task(study.diffusion, domain_of(study.diffusion, dataset)[0])
+        check_samplers(study, search_space(study), task)
         make_sampler(study.tuning, 0)
         check_storage(study.tuning)
         reference_coalitions(study, dataset.n_contributors)

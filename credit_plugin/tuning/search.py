@@ -13,7 +13,7 @@ trial.
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import (
     BaseDistribution,
@@ -25,8 +25,13 @@ from pydantic import ValidationError
 
 from credit_plugin.config import SearchRange, Study, TrainingSettings
 from credit_plugin.errors import InputError
+from credit_plugin.game.utilities import get_utility
 
-SEARCHABLE = ("pruning.", "sampling.", "game.finetuning.", "game.utility")
+if TYPE_CHECKING:
+    from credit_plugin.diffusion.tasks import DiffusionTask
+
+UTILITY = "game.utility"
+SEARCHABLE = ("pruning.", "sampling.", "game.finetuning.", UTILITY)
 
 Parameters = Mapping[str, Any]
 Space = Mapping[str, BaseDistribution]
@@ -47,6 +52,28 @@ def search_space(study: Study) -> Space:
         space[name] = _distribution(name, values, own)
         _check_values(study, name, space[name], own)
     return space
+
+
+def check_samplers(study: Study, space: Space, task: "DiffusionTask") -> None:
+    """Refuse settings of sampling that the study's task cannot draw samples with.
+
+    Args:
+        study: The study that is tuned.
+        space: What is searched.
+        task: The study's, for the images of its data.
+
+    Raises:
+        InputError: One line that names the setting.
+    """
+    for name in space:
+        if not name.startswith("sampling."):
+            continue
+        for value in _values(space[name], None):
+            try:
+                task.check_sampling(apply(study, {name: value}).sampling)
+            except InputError as error:
+                reason = str(error).removeprefix(f"{name}: ")
+                raise InputError(f"tuning.search.{name}: {reason}") from None
 
 
 def default_search(study: Study) -> dict[str, tuple[Any, ...]]:
@@ -164,7 +191,11 @@ def _check_values(study: Study, name: str, distribution: BaseDistribution, own: 
         on_grid = not bounds.step or math.isclose(steps, round(steps), abs_tol=1e-9)
         contained = bounds.low <= own <= bounds.high and on_grid
     for value in tried:
-        apply(study, {name: value})
+        changed = apply(study, {name: value})
+        if name == UTILITY:
+            unsuitable = get_utility(str(value), f"tuning.search.{name}").unsuitable(changed)
+            if unsuitable:
+                raise InputError(f"tuning.search.{name}: {unsuitable}")
     if not contained:
         raise InputError(
             f"tuning.search.{name}: must contain the study's own value, {own}, which is tried first"

@@ -262,6 +262,14 @@ def test_two_processes_go_on_with_a_killed_search_and_repeat_no_finished_trial(t
     [
         ("tuning.trials=0", "tuning.trials: input should be greater than or equal to 1"),
         ("tuning.search.values.resamples=[20]", "tuning.search.values.resamples: cannot be"),
+        (
+            "tuning.search.game.utility=[sparsified_finetuning,tuned]",
+            "search.game.utility: 'tuned'",
+        ),
+        (
+            "tuning.search.sampling.scheduler=[DDIMScheduler,DDIM]",
+            "tuning.search.sampling.scheduler: diffusers has no scheduler",
+        ),
         ("tuning.sampler=Best", "tuning.sampler: Optuna has no sampler"),
         ("tuning.coalitions=8 tuning.held_out=0.9", "both need 4"),
         ("tuning.storage=nothing://here", "tuning.storage"),

@@ -7,9 +7,12 @@ import pytest
 import yaml
 
 from credit_plugin.config import Study, dump_study, load_study
+from credit_plugin.diffusion.domain import ImageDomain
+from credit_plugin.diffusion.tasks import create_task
 from credit_plugin.errors import InputError
 from credit_plugin.tuning.search import (
     apply,
+    check_samplers,
     default_search,
     own_parameters,
     possible_runs,
@@ -80,6 +83,8 @@ def test_ranges_are_whole_numbers_where_the_setting_is_one():
         ("sampling.samples={low: 4, high: 512}", "greater than or equal to 16"),
         ("sampling.steps={low: 2.5, high: 10}", "is a whole number"),
         ("game.finetuning=[1]", "cannot be searched"),
+        ("game.utility=[sparsified_finetuning, finetunning]", "game.utility: 'finetunning' is no"),
+        ("game.utility=[sparsified_finetuning, conditional_mixture]", "needs a conditional model"),
     ],
 )
 def test_what_cannot_be_searched_is_named(override, words):
@@ -101,6 +106,27 @@ def test_what_cannot_be_searched_is_named(override, words):
 def test_ranges_that_make_no_sense_are_refused_when_the_file_is_read(override, words):
     with pytest.raises(InputError, match=words):
         study_with(f"tuning.search.{override}")
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        (
+            "sampling.scheduler=[DDIMScheduler, DDIMSheduler]",
+            "tuning.search.sampling.scheduler: diffusers has no scheduler "
+            "'DDIMSheduler'; try DDIMScheduler or DPMSolverMultistepScheduler",
+        ),
+        ("sampling.guidance=[1, 2]", "tuning.search.sampling.guidance: sampling.guidance = 2.0"),
+    ],
+)
+def test_samplers_that_the_task_does_not_have_are_refused(override, line):
+    study = study_with(f"tuning.search.{override}")
+    task = create_task(study.diffusion, ImageDomain(8, 1))
+    with pytest.raises(InputError) as caught:
+        check_samplers(study, search_space(study), task)
+    assert str(caught.value).startswith(line)
+    assert len(str(caught.value).splitlines()) == 1
+    check_samplers(study, search_space(study_with()), task)
 
 
 def test_a_warm_up_is_cut_to_a_shorter_run_and_nothing_else_changes():

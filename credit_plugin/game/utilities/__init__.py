@@ -229,10 +229,14 @@ UTILITIES: Registry[Callable[[], Utility]] = Registry(
 register_utility = UTILITIES.register
 
 
-def get_utility(name: str) -> Utility:
+def get_utility(name: str, field: str = "game.utility") -> Utility:
     """Return the utility ``name``.
+
+    Args:
+        name: As a study file says it.
+        field: Where it says so, for the error.
 
     Raises:
         InputError: If it is not registered.
     """
-    return UTILITIES.get(name, "game.utility")()
+    return UTILITIES.get(name, field)()
