@@ -83,7 +83,8 @@ class ValuesSettings(Settings):
     interactions: bool = Field(
         False, description="Also estimate who substitutes or complements whom, with a plot."
     )
-    confidence: Ratio = Field(0.95, description="Level of the intervals.")
+    # nearer to 1 the upper half of what is left out is 0 by rounding
+    confidence: float = Field(0.95, gt=0, lt=1 - 2**-53, description="Level of the intervals.")
     resamples: int = Field(400, ge=20, description="Bootstrap resamples behind the intervals.")
 
 

@@ -13,7 +13,7 @@ from credit_plugin.values.proxy import additive_proxy, r_squared
 from credit_plugin.values.readout import SHAPLEY, Readout
 from credit_plugin.values.registry import get_estimator
 from credit_plugin.values.result import ContributorValues
-from credit_plugin.values.uncertainty import margins, resample
+from credit_plugin.values.uncertainty import check_settings, margins, resample
 
 DEFAULT = "auto"
 
@@ -78,10 +78,7 @@ def estimate(
     Raises:
         InputError: If the table lacks what the estimator needs, or an argument is out of range.
     """
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence: {confidence} is not between 0 and 1")
-    if resamples < 2:
-        raise InputError(f"resamples: {resamples} is too few; use at least 2")
+    check_settings(confidence, resamples)
     names = table.property_names if property is None else (property,)
     found = {
         name: _estimate_one(

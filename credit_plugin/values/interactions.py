@@ -53,7 +53,7 @@ from credit_plugin.seeding import numpy_generator
 from credit_plugin.values.observations import Observations, observe
 from credit_plugin.values.pair_proxy import PairProxy
 from credit_plugin.values.readout import Readout
-from credit_plugin.values.uncertainty import margins, resample
+from credit_plugin.values.uncertainty import check_settings, margins, resample
 from credit_plugin.values.units import pair_units
 
 if TYPE_CHECKING:
@@ -148,10 +148,7 @@ def interactions(
     Raises:
         InputError: If the table is too small or an argument is out of range.
     """
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence: {confidence} is not between 0 and 1")
-    if resamples < 2:
-        raise InputError(f"resamples: {resamples} is too few; use at least 2")
+    check_settings(confidence, resamples)
     name = _the_property(table) if property is None else property
     table = table.select(name)
     observed = observe(table)

@@ -70,6 +70,7 @@ from credit_plugin.values.difference_model import (
 from credit_plugin.values.half_differences import half_differences
 from credit_plugin.values.observations import Observations, observe
 from credit_plugin.values.result import ContributorValues
+from credit_plugin.values.uncertainty import check_settings
 
 NAME = "two_level"
 
@@ -136,10 +137,7 @@ def two_level(
         InputError: If the contributors differ, a table lacks the property, the empty, the full or
             any other coalition, or an argument is out of range.
     """
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence: {confidence} is not between 0 and 1")
-    if resamples < 2:
-        raise InputError(f"resamples: {resamples} is too few; use at least 2")
+    check_settings(confidence, resamples)
     if cheap.contributors != exact.contributors:
         raise InputError(
             "exact: its contributors differ from the cheap table's; both need the same ones in the "

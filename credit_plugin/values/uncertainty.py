@@ -31,6 +31,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from credit_plugin.errors import InputError
 from credit_plugin.seeding import numpy_generator
 from credit_plugin.values.observations import Observations
 from credit_plugin.values.readout import Readout
@@ -55,6 +56,23 @@ class Resamples:
     standard_errors: np.ndarray
     degrees: np.ndarray
     sources: str
+
+
+def check_settings(confidence: float, resamples: int) -> None:
+    """Refuse levels and numbers of resamples that give no intervals.
+
+    Raises:
+        InputError: One line that names the setting.
+    """
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence: {confidence} is not between 0 and 1")
+    if (1 + confidence) / 2 == 1:  # by rounding
+        raise InputError(
+            f"confidence: {confidence} is 1 but for rounding, so intervals would have no ends; "
+            "use 0.999"
+        )
+    if resamples < 2:
+        raise InputError(f"resamples: {resamples} is too few; use at least 2")
 
 
 def resample(observed: Observations, readout: Readout, count: int, seed: int) -> Resamples:

@@ -283,6 +283,11 @@ def test_what_an_estimator_misses_is_said_with_the_table(both):
         (["--estimator", "exakt"], "values.estimator: 'exakt' is not an estimator"),
         (["--property", "speed"], "property: 'speed' is not in the table; it holds worth"),
         (["--confidence", "95"], "confidence: 95.0 is not between 0 and 1"),
+        (["--confidence", "0.9999999999999999"], "confidence: 0.9999999999999999 is 1 but for"),
+        (
+            ["--estimator", "beta_shapley", "--option", "beta=1e308"],
+            "values.options: beta 1e+308 must be a number above 0, at most 1000000",
+        ),
         (["--resamples", "1"], "resamples: 1 is too few"),
         (["--out", "."], "--out .: you are in this folder; name one that can be replaced"),
         (["--out", "one.csv"], "--out one.csv: is no folder to write (Not a directory)"),

@@ -194,14 +194,33 @@ def test_one_of_several_properties_is_named():
         ({"estimator": "regression_adjusted", "options": {"proxy": "gp"}}, "proxy 'gp' does not"),
         ({"estimator": "banzhaf", "options": {"method": "mc"}}, "method 'mc' does not exist"),
         ({"estimator": "datamodel", "options": {"penalty": "l0"}}, "penalty 'l0' does not exist"),
-        ({"estimator": "beta_shapley", "options": {"alpha": 0}}, "alpha 0 must be above 0"),
         ({"confidence": 1.0}, "confidence: 1.0 is not between 0 and 1"),
+        ({"confidence": 1 - 2**-53}, "confidence: 0.9999999999999999 is 1 but for rounding"),
         ({"resamples": 1}, "resamples: 1 is too few"),
     ],
 )
 def test_arguments_that_cannot_be_used(arguments, message):
     with pytest.raises(InputError, match=message):
         estimate(study_table(), **arguments)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, "1e1", np.inf, np.nan, 1e308, True, None])
+@pytest.mark.parametrize("option", ["alpha", "beta"])
+def test_a_parameter_of_beta_shapley_is_a_number_that_can_be_computed_with(option, value):
+    with pytest.raises(InputError) as caught:
+        estimate(study_table(), "beta_shapley", options={option: value})
+    assert str(caught.value) == (
+        f"values.options: {option} {value!r} must be a number above 0, at most 1000000; write it "
+        "like 16.0"
+    )
+    for extreme in (1e-6, 1e6):
+        found = estimate(study_table(), "beta_shapley", options={option: extreme}, resamples=2)
+        assert np.isfinite(found.values).all()
+
+
+def test_the_surest_level_has_ends():
+    found = estimate(study_table(), confidence=1 - 2**-52, resamples=20)
+    assert np.isfinite(found.ci_low).all()
 
 
 def test_shares_clip_negative_values():

@@ -337,6 +337,21 @@ def test_large_alpha_listens_to_small_coalitions():
     assert np.isfinite(banzhaf_chances(1000)).all()
 
 
+@pytest.mark.parametrize("n", [1100, 1200])
+def test_banzhaf_regression_reads_sizes_that_are_no_part_of_all_coalitions(n):
+    """Of 2^1200 coalitions the part with three members is 0 in floating-point numbers."""
+    generator = np.random.default_rng(0)
+    rows = np.zeros((12, n), dtype=bool)
+    rows[1] = True
+    for row in rows[2:]:
+        row[generator.choice(n, 3, replace=False)] = True
+    table = UtilityTable.from_arrays(rows, rows[:, :600].sum(axis=1) * 1.0)
+    found = estimate(table, "banzhaf", options={"method": "regression"}, resamples=2)
+    assert np.isfinite(found.values).all()
+    evaluated = rows[2:].any(axis=0)
+    assert found.values[:600][evaluated[:600]].mean() > found.values[600:].max()
+
+
 def test_the_lasso_is_scikit_learns():
     rows = design(10, 80, seed=0)
     worths = np.array([3.0, 2, 1, 0, 0, 0, 0, 0, 0, 0])

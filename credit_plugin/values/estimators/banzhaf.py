@@ -61,13 +61,14 @@ def _sample_reuse(observed: Observations) -> Solve:
 
 def _regression(observed: Observations) -> Solve:
     n, sizes = observed.n_players, observed.sizes
-    share = np.exp(log_binomials(n) - n * np.log(2.0))
+    logs = log_binomials(n)[sizes]
+    share = np.exp(logs - logs.max())  # of the sizes that there are, or all may be 0 in floats
     system = np.ones((len(sizes), n + 1))
     system[:, 1:] = observed.coalitions - 0.5
 
     def read(utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
         held = np.bincount(sizes, weights, minlength=n + 1)
-        counted = weights * share[sizes] / np.where(held > 0, held, 1.0)[sizes]
+        counted = weights * share / np.where(held > 0, held, 1.0)[sizes]
         gram = (system * counted[:, None]).T @ system
         gram += JITTER * np.trace(gram) / (n + 1) * np.eye(n + 1)
         return np.asarray(np.linalg.solve(gram, system.T @ (utilities * counted[:, None]))[1:])

@@ -14,6 +14,8 @@ machine learning" (AISTATS 2022). Departure: the regression adjustment, instead 
 marginal contributions.
 """
 
+from numbers import Real
+
 from credit_plugin.errors import InputError
 from credit_plugin.values.adjusted import adjusted_readout
 from credit_plugin.values.observations import Observations
@@ -22,18 +24,25 @@ from credit_plugin.values.readout import Readout
 from credit_plugin.values.registry import register_estimator
 from credit_plugin.values.semivalues import beta_chances
 
+LARGEST = 1e6
+"""Beyond it the chances are those of one size, and their logarithms lose their decimals."""
+
 
 @register_estimator("beta_shapley")
 def beta_shapley(observed: Observations, *, alpha: float = 16.0, beta: float = 1.0) -> Readout:
     """Prepare the Beta(alpha, beta) Shapley value.
 
     Raises:
-        InputError: If a parameter is not positive, or only the empty and the full coalition are
-            evaluated.
+        InputError: If a parameter is no number above 0 up to a million, or only the empty and the
+            full coalition are evaluated.
     """
     for name, parameter in (("alpha", alpha), ("beta", beta)):
-        if not parameter > 0:
-            raise InputError(f"values.options: {name} {parameter} must be above 0")
+        number = isinstance(parameter, Real) and not isinstance(parameter, bool)
+        if not number or not 0 < parameter <= LARGEST:
+            raise InputError(
+                f"values.options: {name} {parameter!r} must be a number above 0, at most "
+                f"{LARGEST:.0f}; write it like 16.0"
+            )
     observed.need_interior()
     chances = beta_chances(observed.n_players, alpha, beta)
     quantity = f"Beta({alpha:g}, {beta:g}) Shapley value"

@@ -17,7 +17,7 @@ from credit_plugin.values.estimation import DEFAULT, check_options, estimate
 from credit_plugin.values.observations import observe
 from credit_plugin.values.readout import SHAPLEY, Readout
 from credit_plugin.values.result import ContributorValues
-from credit_plugin.values.uncertainty import margins, resample
+from credit_plugin.values.uncertainty import check_settings, margins, resample
 
 
 def group_values(
@@ -98,10 +98,7 @@ def _all_in_one(
     resamples: int,
 ) -> ContributorValues:
     """Return the value of a single group: all that was gained."""
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence: {confidence} is not between 0 and 1")
-    if resamples < 2:
-        raise InputError(f"resamples: {resamples} is too few; use at least 2")
+    check_settings(confidence, resamples)
     observed = observe(table)
     readout = Readout(
         lambda utilities, _: utilities[[observed.full]] - utilities[[observed.empty]],
