@@ -34,6 +34,8 @@ from credit_plugin.values.observations import Observations
 from credit_plugin.values.penalty import JITTER, choose_penalty
 from credit_plugin.values.registry import chosen
 
+_ROUNDING = 1e-12
+
 
 class Proxy(Protocol):
     """A model of utilities, prepared for one table's coalitions."""
@@ -142,14 +144,18 @@ def additive_proxy(observed: Observations, shrink: bool = True) -> AdditiveProxy
 
 
 def r_squared(observed: Observations, proxy: Proxy) -> float:
-    """Return the share of the variance of utilities that the proxy explains, at most 1."""
+    """Return the share of the variance of utilities that the proxy explains, at most 1.
+
+    Where utilities differ by no more than rounding there is nothing to explain, and it is 1.
+    """
     y = observed.utilities[:, None]
     centre = np.array([observed.gap(observed.utilities) / observed.n_players])
     _, residuals = proxy.fit(y, np.ones(len(y)), centre)
     spread = observed.utilities[observed.interior]
     total = float(((spread - spread.mean()) ** 2).sum())
     left = float((residuals[observed.interior, 0] ** 2).sum())
-    return 1.0 - left / total if total > 0 else 1.0
+    rounding = len(spread) * (_ROUNDING * float(np.abs(spread).max(initial=0.0))) ** 2
+    return 1.0 - left / total if total > rounding else 1.0
 
 
 def create_proxy(name: str, observed: Observations) -> Proxy:

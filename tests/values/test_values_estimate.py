@@ -67,6 +67,14 @@ def test_r_squared_is_one_for_an_additive_game():
     assert estimate(table).diagnostics["r_squared"] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("constant", [0.1, 0.7, 1e9 / 3, 0.0])
+@pytest.mark.parametrize("budget", [24, 37, 48])
+def test_r_squared_of_a_constant_is_one(constant, budget):
+    rows = np.concatenate([design(8, budget)] * 3)
+    found = estimate(UtilityTable.from_arrays(rows, np.full(len(rows), constant)), resamples=2)
+    assert found.diagnostics["r_squared"] == 1.0
+
+
 def test_without_repeats_the_intervals_say_that_seed_noise_is_unknown():
     rows = design(8, 48)
     game = SaturatingGame(list(range(1, 9)), 12.0)
