@@ -1,5 +1,6 @@
 """What the terminal says at the end of a command: the values as a table, and where to look."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,8 +43,19 @@ def print_summary(result: "StudyResult", tracking_uri: str | None) -> None:
         console.print(f"registered {kind:<7} models:/{name}")
     if result.report is not None:
         _print_report(result.report, console)
-    where = f" --backend-store-uri {tracking_uri}" if tracking_uri else ""
-    console.print(f"look at it: mlflow ui{where}   (run {result.parent_run_id})", markup=False)
+    named = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    place = _place() if named else "mlflow ui"
+    console.print(f"look at it: {place}   (run {result.parent_run_id})", markup=False)
+
+
+def _place() -> str:
+    """Return where to look at a study: a server's address, or the command that starts one."""
+    from credit_plugin.tracking.store import shown_uri
+
+    uri = shown_uri()
+    if uri.startswith(("http:", "https:")):
+        return uri
+    return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
 
 
 def _print_report(folder: Path, console: Console) -> None:

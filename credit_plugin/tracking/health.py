@@ -20,6 +20,7 @@ from credit_plugin.tracking.store import (
     STORE_ERRORS,
     complaint,
     every_page,
+    needs_server,
     shown_uri,
     use_store,
 )
@@ -43,7 +44,7 @@ def check_store(tracking_uri: str | None) -> Health:
             unfit = _unfit(uri, subject)
             if unfit:
                 return unfit
-        return _running(subject)
+        return _of_a_server(uri, subject) or _running(subject)
     except STORE_ERRORS as error:
         mend = "start the server or mend the store, or name another with --tracking-uri"
         return False, complaint(error), mend
@@ -79,6 +80,15 @@ def _unfit(uri: str, subject: str) -> Health | None:
         return False, f"{subject}: {revisions}", mend
     mend = f"copy the database to a safe place, then run: mlflow db upgrade '{shown_uri()}'"
     return False, f"{subject} is from an older MLflow: {revisions}", mend
+
+
+def _of_a_server(uri: str, subject: str) -> Health | None:
+    """Return that the default experiment has its files where a server alone finds them, or None."""
+    known = MlflowClient().get_experiment_by_name("Default")
+    if known is None or not needs_server(uri, known):
+        return None
+    mend = "give the server's address, --tracking-uri http://..., or another --experiment"
+    return False, f"{subject}: a server made it, and keeps the files of studies", mend
 
 
 def _running(subject: str) -> Health:

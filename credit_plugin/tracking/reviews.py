@@ -29,6 +29,7 @@ from credit_plugin.compensation.report import FACTS
 from credit_plugin.compensation.review.checking import (
     APPROVED_ALIAS,
     PAYABLE,
+    TAG_STATE,
     check_mirrors,
     compare_copies,
     mirrored_tags,
@@ -132,7 +133,7 @@ class ReviewStore:
         Raises:
             InputError: If it is not there.
         """
-        return _download(self._files(version), path, folder)
+        return _download(lambda: self._files(version), path, folder)
 
     def fetch_of_run(self, run_id: str, folder: Path, path: str) -> Path:
         """Download one of the artifacts of a run.
@@ -140,7 +141,11 @@ class ReviewStore:
         Raises:
             InputError: If it is not there.
         """
-        return _download(self._locate(self.client.get_run(run_id).info.artifact_uri), path, folder)
+
+        def location() -> Location:
+            return self._locate(self.client.get_run(run_id).info.artifact_uri)
+
+        return _download(location, path, folder)
 
     def record(self, version: ModelVersion) -> tuple[dict[str, Any], str]:
         """Return the record of a version's report, and its sha256.
@@ -238,8 +243,19 @@ class ReviewStore:
         current = self.client.get_model_version(name, number)
         _, _, rest = (current.description or "").partition("\n\n")
         self.client.update_model_version(name, number, f"**Review: {review.state}.**\n\n{rest}")
-        if review.state in PAYABLE and APPROVED_ALIAS not in current.aliases:
+        if review.state in PAYABLE and not self._newer_is_approved(name, int(number)):
             self.client.set_registered_model_alias(name, APPROVED_ALIAS, number)
+
+    def _newer_is_approved(self, name: str, number: int) -> bool:
+        """Say whether the alias names a released version that is no older than this one."""
+        try:
+            holder = self.client.get_model_version_by_alias(name, APPROVED_ALIAS)
+        except MlflowException as error:
+            if error.error_code not in _ABSENT:
+                raise
+            return False
+        state = holder.tags.get(TAG_STATE)
+        return int(holder.version) >= number and state in {one.value for one in PAYABLE}
 
     def _files(self, version: ModelVersion) -> Location:
         """Return where the files of a version are: of the logged model that was registered."""
@@ -278,9 +294,9 @@ def _slot(version: ModelVersion) -> str:
     return f"review/{version.version}"
 
 
-def _download(location: Location, path: str, folder: Path) -> Path:
-    repository, prefix = location
+def _download(location: Callable[[], Location], path: str, folder: Path) -> Path:
     try:
+        repository, prefix = location()
         inside = str(PurePosixPath(prefix) / path)
         return Path(repository.download_artifacts(inside, dst_path=str(folder)))
     except STORE_ERRORS:

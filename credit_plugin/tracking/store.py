@@ -92,7 +92,8 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[Mlflow
         experiment: Name; MLflow's own default (environment, then ``Default``) if left out.
 
     Raises:
-        InputError: If the store cannot be reached or the experiment was deleted.
+        InputError: If the store cannot be reached, or the experiment was deleted or keeps its files
+            where only a server finds them.
     """
     uri = use_store(tracking_uri)
     path = _database_file(uri)
@@ -103,12 +104,24 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> tuple[Mlflow
         chosen = _experiment(client, experiment)
     except STORE_ERRORS as error:
         raise InputError(complaint(error)) from None
+    if needs_server(uri, chosen):
+        raise InputError(
+            f"experiment {chosen.name!r} was made by a server, which keeps its files "
+            f"({chosen.artifact_location}): give the server's address, --tracking-uri http://..., "
+            "or another --experiment, which is made here"
+        )
     engine = sqlite_engine(client)
     if engine is not None:
         # a store that somebody is writing to stays as it is
         with suppress(OperationalError), engine.connect() as connection:
             connection.execute(text("PRAGMA journal_mode=WAL"))
     return client, chosen
+
+
+def needs_server(uri: str, experiment: Experiment) -> bool:
+    """Say whether an experiment of a store has its files where only a server finds them."""
+    location = str(experiment.artifact_location)
+    return location.startswith("mlflow-artifacts:") and not uri.startswith(("http:", "https:"))
 
 
 def _make_database(uri: str, path: Path) -> None:

@@ -7,7 +7,18 @@ from importlib.metadata import metadata
 import pytest
 import torch
 
-from credit_plugin.doctor import FIX, NOTE, OK, Finding, accelerator, networks, packages, room
+import credit_plugin
+from credit_plugin.doctor import (
+    FIX,
+    NOTE,
+    OK,
+    Finding,
+    accelerator,
+    diagnose,
+    networks,
+    packages,
+    room,
+)
 from credit_plugin.doctor.terminal import print_findings
 
 
@@ -169,6 +180,17 @@ class TestNetworks:
         (tmp_path / "models--madebyollin--taesd").mkdir()
         *_, found = networks.check_networks()
         assert found == (OK, "networks from the Hugging Face hub: madebyollin/taesd", "")
+
+
+def test_without_pytorch_the_other_findings_are_there(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] in ("torch", "torchvision")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    # what is loaded already would not ask for it; both are as before in the end
+    monkeypatch.setattr(credit_plugin, "properties", None, raising=False)
+    for name in [name for name in sys.modules if name.startswith("credit_plugin.properties")]:
+        monkeypatch.delitem(sys.modules, name)
+    found = list(diagnose("sqlite:///none.db"))
+    assert "tracking store" in " ".join(finding.subject for finding in found)
 
 
 def test_it_looks_good_in_a_narrow_terminal(capsys, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from reviewers import ALL
 from stores import copy_store
-from toy_reports import publish
+from toy_reports import publish, sealed_report
 
 from credit_plugin.compensation.review.checking import APPROVED_ALIAS, check_ledger
 from credit_plugin.compensation.review.signing import make_key, read_key, sign
@@ -132,6 +132,18 @@ def test_a_pool_is_released_once_whatever_version_pays_it(store, client, version
     approve(store, second)
     with pytest.raises(ConflictError, match=f"version {version} pays the same pool and is final"):
         do(store, second, "finalize", "Rob")
+
+
+def test_the_alias_stays_with_the_newest_released_version(store, client, version, tmp_path):
+    policy = ("compensation.contest_days=0", "compensation.review.unverified=true")
+    other = sealed_report(tmp_path / "other", (*policy, "compensation.period=2026 H2"))
+    newer = publish(client, other, content="H2").version
+    for each in (version, newer):
+        release(store, each)
+        do(store, each, "export", "Mona")
+    do(store, version, "pay", "Mona", {"reference": "late"})
+    assert str(client.get_model_version_by_alias(NAME, APPROVED_ALIAS).version) == newer
+    assert open_docket(store, NAME, version).faults == ()
 
 
 def test_only_a_version_that_is_there_takes_the_place_of_another(store, client, version, report):

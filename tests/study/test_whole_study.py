@@ -73,6 +73,20 @@ def test_the_terminal_says_who_moved_the_headline_and_how(finished, capsys, dire
     assert "baseline: the untrained network" in printed
 
 
+@pytest.mark.parametrize(
+    ("store", "place"),
+    [
+        ("http://me:secret@mlflow:5000", "http://me:***@mlflow:5000"),
+        ("sqlite:///a b.db", "mlflow ui --backend-store-uri 'sqlite:///a b.db'"),
+    ],
+)
+def test_the_terminal_says_where_to_look(finished, capsys, monkeypatch, store, place):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: store)
+    print_summary(finished, None)
+    assert f"look at it: {place}   (run " in capsys.readouterr().out
+
+
 def test_runs_are_nested_finished_and_measured(runs, finished):
     roles = collections.Counter(run.data.tags["credit.role"] for run in runs)
     assert roles == {"study": 1, "train": 1, "prune": 1, "coalition": EVALUATIONS}

@@ -10,6 +10,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from mlflow.store.db import utils
 from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import create_engine
 
 from credit_plugin.errors import InputError
@@ -94,6 +95,21 @@ def test_a_deleted_experiment_is_refused_however_it_was_named(client, uri, monke
         monkeypatch.setenv(*variables[way])
     message = refusal(uri, "gone" if way == "argument" else None)
     assert message == "experiment 'gone' was deleted: restore it or choose another"
+
+
+def test_an_experiment_that_a_server_made_is_used_through_it(client, uri):
+    client.create_experiment("served", artifact_location="mlflow-artifacts:/7")
+    assert "experiment 'served' was made by a server" in refusal(uri, "served")
+    assert check_store(uri)[0]
+
+
+def test_health_of_a_store_that_a_server_made(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'm.db'}"
+    SqlAlchemyStore(uri, "mlflow-artifacts:/")  # as a server does
+    sound, subject, advice = check_store(uri)
+    assert not sound
+    assert "a server made it" in subject
+    assert "--tracking-uri" in advice
 
 
 def test_a_deleted_or_unknown_run_is_refused(client, uri, monkeypatch):
