@@ -14,6 +14,9 @@ full, pruned       ``property/<name>`` measured now, ``fidelity/...`` of the stu
 values             ``fidelity/...`` and ``reliability/...`` of the study
 =================  =================================================================
 
+A model that several runs of its study share, as after a change of the sampler, is measured as the
+last one that finished measures it. Values belong to the run that published them.
+
 Fidelity and reliability are metrics of the study's run, carried over. They speak of the study's
 newest values, so an older version of the values is refused.
 """
@@ -40,6 +43,7 @@ from credit_plugin.tracking.flavors import diffusion, values
 from credit_plugin.tracking.flavors.files import checked_content
 from credit_plugin.tracking.parent import PARENT_TAG
 from credit_plugin.tracking.reference import fetch_reference
+from credit_plugin.tracking.studies import last_finished_with
 
 FEWEST_IMAGES = 16  # as for sampling.samples
 Flavors = Mapping[str, Mapping[str, Any]]
@@ -55,7 +59,7 @@ class Subject:
         flavor: Which of this package's flavors it has.
         content: Its files, checked.
         made_by: The run that logged it.
-        study: The study's run.
+        study: The study's run; if there are several with this model, see :class:`Kind`.
     """
 
     client: MlflowClient
@@ -114,7 +118,7 @@ def find_subject(model_uri: str) -> Subject:
     flavor = own_flavor(info.flavors, model_uri)
     try:
         source = client.get_run(client.get_logged_model(info.model_id).source_run_id or "")
-        study = _study_of(client, source)
+        study = KINDS[flavor].study(client, source)
     except (MlflowException, KeyError):
         raise InputError(f"{model_uri} was not logged by a study in this tracking store") from None
     content = checked_content(model_uri, flavor, KINDS[flavor].module.__name__)
@@ -271,22 +275,34 @@ def _study_of(client: MlflowClient, run: Run) -> Run:
     return run if tags["credit.role"] == "study" else client.get_run(tags[PARENT_TAG])
 
 
+def _last_study_of(client: MlflowClient, run: Run) -> Run:
+    """Return the study's run that used a model last; KeyError if it is no model of a study.
+
+    A model is registered by the first of them. A later one may measure it with another sampler or
+    other properties, or have checked its values.
+    """
+    return last_finished_with(client, run) or _study_of(client, run)
+
+
 @dataclass(frozen=True)
 class Kind:
     """How models of one flavor are evaluated.
 
     Attributes:
         module: The flavor.
+        study: Returns the study's run, given the run that logged the model: the last one that
+            finished with a full or pruned model, and the one that values are of.
         data: Returns rows to evaluate a model on.
         metrics: Returns the metrics on given rows.
     """
 
     module: ModuleType
+    study: Callable[[MlflowClient, Run], Run]
     data: Callable[[Subject], pd.DataFrame]
     metrics: Callable[[Subject, Any, str], dict[str, float]]
 
 
 KINDS = {
-    diffusion.FLAVOR: Kind(diffusion, _model_data, _model_metrics),
-    values.FLAVOR: Kind(values, _values_data, _values_metrics),
+    diffusion.FLAVOR: Kind(diffusion, _last_study_of, _model_data, _model_metrics),
+    values.FLAVOR: Kind(values, _study_of, _values_data, _values_metrics),
 }

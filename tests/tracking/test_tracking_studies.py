@@ -1,4 +1,4 @@
-"""Which other studies there are on some data, and the policy that binds a study."""
+"""Which other studies there are on some data or with a model, and the policy that binds a study."""
 
 import shutil
 from dataclasses import replace
@@ -11,10 +11,13 @@ from stores import using
 
 from credit_plugin.compensation.commitment import commit
 from credit_plugin.errors import InputError
+from credit_plugin.folders import StudyFolders
 from credit_plugin.tracking import studies
+from credit_plugin.tracking.evaluation import evaluation_data, find_subject
 from credit_plugin.tracking.parent import COMMITTED
 from credit_plugin.tracking.reports import registered_report
 from credit_plugin.tracking.studies import studies_on
+from credit_plugin.tracking.tracker import StudyTracker
 
 
 def policies(folder):
@@ -48,6 +51,54 @@ def test_studies_on_the_same_data_are_found_in_every_experiment(client, add_stud
 
 def test_nothing_is_found_where_nothing_is(client):
     assert studies_on(client, "same") == []
+
+
+@pytest.fixture
+def run_again(study, dataset, uri, tmp_path):
+    """Return a function that measures one model in a new run of its study, as far as MLflow sees.
+
+    It returns the version, which is the same each time, and the study's run.
+    """
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+
+    def run(samples, status="FINISHED", name="toy"):
+        sampling = study.sampling.model_copy(update={"samples": samples})
+        changed = study.model_copy(update={"sampling": sampling, "name": name})
+        folders = StudyFolders(tmp_path, changed, "data")
+        folders.reference.mkdir(parents=True, exist_ok=True)
+        tracker = StudyTracker.start(changed, dataset, tmp_path / f"{name} {samples}.json", uri)
+        content, nothing = folders.full.name, {"params": {}, "metrics": {}, "curves": {}}
+        stage = tracker.log_stage("train", content, "full", started=1, finished=2, **nothing)
+        tracker.log_reference(folders)
+        version = tracker.publish_model("full", model, run_id=stage, content=content, metrics={})
+        tracker.finish(status)
+        return version.uri, tracker.parent_run_id
+
+    return run
+
+
+def test_a_model_is_measured_as_the_last_run_of_its_study_that_finished(run_again, client):
+    uri, first = run_again(16)
+    assert find_subject(uri).study.info.run_id == first
+    again, second = run_again(64)
+    assert (again, first == second) == (uri, False)
+    run_again(80, "FAILED")
+    run_again(96, name="other")  # the same model by the same settings
+    assert find_subject(uri).study.info.run_id == second
+    assert evaluation_data(uri)["n"].tolist() == [64]
+    client.delete_run(second)
+    assert evaluation_data(uri)["n"].tolist() == [16]
+    run_again(80)  # goes on with the one that failed
+    assert evaluation_data(uri)["n"].tolist() == [80]
+    assert run_again(16) == (uri, first)
+    assert evaluation_data(uri)["n"].tolist() == [16]
+
+
+def test_a_model_whose_study_has_not_finished_is_measured_all_the_same(run_again):
+    uri, run = run_again(16, "FAILED")
+    assert find_subject(uri).study.info.run_id == run
 
 
 def test_the_first_policy_stays_on_the_run_whatever_comes_later(client, tracker, tmp_path):
