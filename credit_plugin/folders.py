@@ -61,7 +61,7 @@ class StudyFolders:
     @property
     def parts(self) -> Path:
         """Frozen networks of the task, and images as they see them."""
-        diffusion = self.study.diffusion.identity()
+        diffusion = self._diffusion
         kept = ("task", "autoencoder", "base", "condition", "prompt")
         made_from = [diffusion[key] for key in kept]
         mirrored = self.study.diffusion.training.flip
@@ -112,7 +112,13 @@ class StudyFolders:
 
     @property
     def _full_parts(self) -> tuple[object, ...]:
-        return self.study.diffusion.identity(), self.frozen
+        return self._diffusion, self.frozen
+
+    @property
+    def _diffusion(self) -> dict[str, object]:
+        from credit_plugin.diffusion.tasks import used_settings  # slow to import
+
+        return used_settings(self.study.diffusion).identity()
 
     @property
     def _prompted(self) -> tuple[str, ...]:
@@ -126,7 +132,9 @@ class StudyFolders:
 
     @property
     def _measured(self) -> dict[str, object]:
-        return {**self.study.properties.identity(), "observed": self.observed}
+        from credit_plugin.properties.suite import used_settings  # slow to import
+
+        return {**used_settings(self.study.properties).identity(), "observed": self.observed}
 
     def _hash(self, *parts: object) -> str:
         return fingerprint(RESULTS_VERSION, self.digest, self.study.seed, *parts)

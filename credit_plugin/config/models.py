@@ -233,6 +233,10 @@ class LoraSettings(Settings):
     )
 
 
+TASK_SECTIONS = frozenset({"network", "autoencoder", "base", "lora", "noise"})
+"""Sections of ``diffusion`` that some tasks use and others do not."""
+
+
 class DiffusionSettings(Settings):
     """What is trained."""
 
@@ -257,7 +261,8 @@ class DiffusionSettings(Settings):
     def identity(self) -> dict[str, Any]:
         """Return what affects results besides the content of frozen networks.
 
-        Where these are found does not: their content is told by a digest.
+        Where these are found does not: their content is told by a digest. Which sections the task
+        does not use, its registry knows: :func:`credit_plugin.diffusion.tasks.used_settings`.
         """
         places: Any = {
             "autoencoder": {"source", "subfolder", "revision", "batch_size"},
@@ -347,7 +352,11 @@ class PropertySettings(Settings):
     )
 
     def identity(self) -> dict[str, Any]:
-        """Return what affects measurements; where networks lie does not, nor does the headline."""
+        """Return what affects measurements; where networks lie does not, nor does the headline.
+
+        Which options nothing uses, the registry of properties knows:
+        :func:`credit_plugin.properties.suite.used_settings`.
+        """
         found = self.model_dump(mode="json", exclude={"headline"})
         for section in ("observers", "options"):
             told = {

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from credit_plugin.config.models import TASK_SECTIONS
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import ForwardProcess, Predict, check_sampler, denoise
@@ -28,6 +29,7 @@ class DenoisingTask(ABC):
     """Base of tasks.
 
     Attributes:
+        sections: Those of ``TASK_SECTIONS`` that a task uses; all, unless it says so.
         is_bounded: Whether examples lie in [-1, 1].
 
     Args:
@@ -36,6 +38,7 @@ class DenoisingTask(ABC):
         parts: Folder of what all models of a study share, for tasks that have such.
     """
 
+    sections: ClassVar[frozenset[str]] = TASK_SECTIONS
     is_bounded: ClassVar[bool] = False
 
     def __init__(

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from diffusers import UNet2DModel
@@ -43,6 +43,8 @@ class UNetTask(DenoisingTask):
     Raises:
         InputError: If the network does not fit the images.
     """
+
+    sections: ClassVar[frozenset[str]] = frozenset({"network", "noise"})
 
     def __init__(
         self, settings: DiffusionSettings, domain: ImageDomain, parts: Path | None = None

@@ -31,6 +31,7 @@ from credit_plugin.fidelity.worker import AttributionFactory
 from credit_plugin.folders import RESULTS_VERSION, sampling_identity
 from credit_plugin.game.utilities import get_utility
 from credit_plugin.games import RETRAINING
+from credit_plugin.properties.suite import used_settings
 from credit_plugin.written import whole_file
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Scoring:
 def scores_identity(study: Study, method: Attribution) -> str:
     """Return what identifies an image method's scores, given the full model and its data."""
     settings = study.fidelity.model_dump(mode="json", exclude=_NOT_LOOKED_AT)
-    measured = {**study.properties.identity(), "headline": study.properties.headline}
+    measured = {**used_settings(study.properties).identity(), "headline": study.properties.headline}
     sampled = sampling_identity(study.sampling)
     return fingerprint(RESULTS_VERSION, settings, measured, sampled, method.identity(study))
 

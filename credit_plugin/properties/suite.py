@@ -95,6 +95,13 @@ def observers_of(settings: PropertySettings) -> list[str]:
     return list(dict.fromkeys(observer_of(settings, name) for name in names))
 
 
+def used_settings(settings: PropertySettings) -> PropertySettings:
+    """Return the settings without options of properties and observers that are not in use."""
+    observers = {k: v for k, v in settings.observers.items() if k in observers_of(settings)}
+    options = {k: v for k, v in settings.options.items() if k in settings.names}
+    return settings.model_copy(update={"observers": observers, "options": options})
+
+
 def reads_prompts(settings: PropertySettings) -> bool:
     """Say whether a property compares samples with what they were asked for."""
     return any(getattr(get_property(name), "needs", "") == "texts" for name in settings.names)

@@ -8,18 +8,20 @@ from toy_training import NETWORK, make_task, settings, stripes
 from credit_plugin.config import (
     DiffusionSettings,
     KernelSettings,
+    LoraSettings,
     NoiseSettings,
     SamplingSettings,
     fingerprint,
+    load_study,
 )
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.kernels import apply_kernels
 from credit_plugin.diffusion.process import VariancePreserving, denoise, draws_noise
 from credit_plugin.diffusion.sampling import sample_images
-from credit_plugin.diffusion.tasks import create_task
+from credit_plugin.diffusion.tasks import create_task, used_settings
 from credit_plugin.diffusion.training import Trainer
 from credit_plugin.errors import InputError
-from credit_plugin.folders import sampling_identity
+from credit_plugin.folders import StudyFolders, sampling_identity
 
 SAMPLING = SamplingSettings(steps=4, samples=16, batch_size=6)
 
@@ -231,6 +233,40 @@ def test_a_mirrored_example_is_the_example_of_the_mirrored_image(patch_size, cha
 def test_an_unknown_task_is_named():
     with pytest.raises(InputError, match=r"diffusion\.task"):
         create_task(DiffusionSettings(task="gan"), ImageDomain(8, 1))
+
+
+@pytest.mark.parametrize("section", ["autoencoder", "base"])
+def test_a_frozen_network_that_the_task_would_ignore_is_refused(section, tmp_path):
+    study = load_study("digits", overrides=[f"diffusion.{section}={{source: x}}"])
+    refused = rf"^diffusion\.{section}: task ddpm does not use it; set it to null, .*$"
+    with pytest.raises(InputError, match=refused):
+        create_task(study.diffusion, ImageDomain(8, 1))
+    create_task(study.diffusion, ImageDomain(8, 1), tmp_path)  # a model that was made before
+
+
+@pytest.mark.parametrize(
+    ("override", "same"),
+    [
+        ("diffusion.lora.rank=8", True),
+        ("diffusion.autoencoder={source: x, scaling: measured}", True),
+        ("diffusion.noise.beta_end=0.03", False),
+        ("diffusion.network.dropout=0.1", False),
+    ],
+)
+def test_sections_that_the_task_does_not_use_leave_results_where_they_are(override, same, tmp_path):
+    one, other = (
+        StudyFolders(tmp_path, load_study("digits", overrides=told), "")
+        for told in ((), (override,))
+    )
+    for folder in ("full", "pruned", "table"):
+        assert (getattr(one, folder) == getattr(other, folder)) == same
+
+
+def test_adapters_of_a_base_depend_on_no_network_of_the_study():
+    settings = DiffusionSettings(task="text_to_image_lora", network=NETWORK)
+    assert used_settings(settings) == DiffusionSettings(task="text_to_image_lora")
+    lora = settings.model_copy(update={"lora": LoraSettings(rank=8)})
+    assert used_settings(lora).lora.rank == 8
 
 
 @pytest.mark.parametrize(("patch_size", "size", "unit"), [(1, 9, 2), (4, 12, 8), (4, 18, 8)])

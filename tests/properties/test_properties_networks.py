@@ -22,6 +22,8 @@ from transformers import (
 from credit_plugin.config import ClassifierSettings, PropertySettings, fingerprint, load_study
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
+from credit_plugin.fidelity.attribution import get_attribution
+from credit_plugin.fidelity.scoring import scores_identity
 from credit_plugin.folders import RESULTS_VERSION, StudyFolders
 from credit_plugin.properties.aesthetic import rate, read_head
 from credit_plugin.properties.registry import get_property
@@ -188,6 +190,34 @@ def test_references_of_other_prompts_lie_elsewhere_if_a_property_reads_them(tmp_
         assert (
             reference("a digit").name == f"reference-{fingerprint(RESULTS_VERSION, '', 0, known)}"
         )
+
+
+@pytest.mark.parametrize(
+    ("settings", "same"),
+    [
+        ({"observers": {"inception": {"batch_size": 8}}}, True),  # nothing looks through it
+        ({"options": {"kid": {"subsets": 8}}}, True),  # nor is this measured
+        (
+            {"options": {"kid": {"observer": "inception"}}, "observers": {"inception": {"a": 1}}},
+            True,
+        ),
+        ({"options": {"diversity": {"observer": "inception"}}}, False),
+    ],
+)
+def test_options_that_nothing_uses_leave_results_where_they_are(tmp_path, settings, same):
+    def places(**settings):
+        study = load_study("digits")
+        measured = PropertySettings(names=("diversity",), headline="diversity", **settings)
+        changed = study.model_copy(update={"properties": measured})
+        folders = StudyFolders(tmp_path, changed, "")
+        return (
+            folders.reference,
+            folders.table,
+            scores_identity(changed, get_attribution("image_count")),
+        )
+
+    pairs = zip(places(**settings), places(), strict=True)
+    assert [one == other for one, other in pairs] == [same] * 3
 
 
 def test_what_else_measures_is_identified_too(place, tmp_path, monkeypatch):
@@ -465,6 +495,10 @@ def test_what_is_no_function_is_named(tmp_path, monkeypatch, name, message):
         ({"options": {"diversity": {"depth": 3}}}, r"options\.diversity\.depth: there is no such"),
         ({"options": {"beauty": {}}}, r"'beauty' is not a property"),
         ({"observers": {"magic": {}}}, r"'magic' is not an observer"),
+        (
+            {"observers": {"classifier": {"width": 8}}},
+            r"^properties\.observers\.classifier\.width: there is no such option; it has none$",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_are_named_in_one_line(settings, message):

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from credit_plugin.config.models import TASK_SECTIONS
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import ForwardProcess, Predict
+from credit_plugin.errors import InputError
 from credit_plugin.registry import Registry
 
 if TYPE_CHECKING:
@@ -27,10 +29,12 @@ class DiffusionTask(Protocol):
     """One kind of diffusion model; holds no weights of its own that are trained.
 
     Attributes:
+        sections: Those of ``TASK_SECTIONS`` that it uses.
         settings: What is trained.
         domain: What its images are.
     """
 
+    sections: ClassVar[frozenset[str]]
     settings: DiffusionSettings
     domain: ImageDomain
 
@@ -234,6 +238,17 @@ def parts_effort(settings: DiffusionSettings, images: int) -> int:
     return TASKS.get(settings.task, "diffusion.task").effort(settings, images)
 
 
+def used_settings(settings: DiffusionSettings) -> DiffusionSettings:
+    """Return the settings with defaults in place of sections that the task does not use.
+
+    Raises:
+        InputError: If no such task is registered.
+    """
+    unused = TASK_SECTIONS - TASKS.get(settings.task, "diffusion.task").sections
+    fields = type(settings).model_fields
+    return settings.model_copy(update={name: fields[name].default for name in unused})
+
+
 def create_task(
     settings: DiffusionSettings, domain: ImageDomain, parts: Path | None = None
 ) -> DiffusionTask:
@@ -249,4 +264,17 @@ def create_task(
         InputError: If no such task is registered, or the settings and the domain do not fit.
     """
     kind: Callable[..., DiffusionTask] = TASKS.get(settings.task, "diffusion.task")
+    if parts is None:  # a study that is being checked; models of older ones still load
+        _check_sections(settings)
     return kind(settings, domain, parts)
+
+
+def _check_sections(settings: DiffusionSettings) -> None:
+    """Refuse frozen networks that the task would ignore."""
+    used = used_settings(settings)
+    for name in sorted(TASK_SECTIONS):
+        if getattr(used, name) is None and getattr(settings, name) is not None:
+            raise InputError(
+                f"diffusion.{name}: task {settings.task} does not use it; set it to null, or "
+                "choose a diffusion.task that does"
+            )

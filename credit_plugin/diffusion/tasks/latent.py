@@ -38,6 +38,8 @@ class LatentTask(LatentSpaceTask, UNetTask):
         parts: Folder with the autoencoder, the scale and, in a study, the latents.
     """
 
+    sections = UNetTask.sections | {"autoencoder"}
+
     def __init__(
         self, settings: DiffusionSettings, domain: ImageDomain, parts: Path | None = None
     ) -> None:

@@ -76,6 +76,7 @@ class TextToImageLoraTask(LatentSpaceTask):
         InputError: If the base is missing or does not fit the images.
     """
 
+    sections = frozenset({"autoencoder", "base", "lora"})
     untrained_is = "base_model"
 
     def __init__(

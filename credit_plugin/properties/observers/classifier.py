@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from credit_plugin.config import PropertySettings
+from credit_plugin.config import PropertySettings, Settings
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
 from credit_plugin.properties.classifier import (
@@ -23,6 +23,7 @@ from credit_plugin.properties.observers import (
     Observer,
     Report,
     class_labels,
+    observer_options,
     register_observer,
 )
 from credit_plugin.properties.registry import ImageSet
@@ -45,6 +46,11 @@ class ClassifierObserver(Observer):
 
     def __init__(self, network: StudyClassifier) -> None:
         self.network = network
+
+    @classmethod
+    def check(cls, settings: PropertySettings) -> None:
+        """Refuse options: the classifier is described by ``properties.classifier``."""
+        observer_options(settings, cls.name, Settings)
 
     @classmethod
     def effort(cls, settings: PropertySettings, images: int) -> tuple[int, str]:
