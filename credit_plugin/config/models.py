@@ -233,10 +233,6 @@ class LoraSettings(Settings):
     )
 
 
-TASK_SECTIONS = frozenset({"network", "autoencoder", "base", "lora", "noise"})
-"""Sections of ``diffusion`` that some tasks use and others do not."""
-
-
 class DiffusionSettings(Settings):
     """What is trained."""
 

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from credit_plugin.config.models import TASK_SECTIONS
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import ForwardProcess, Predict, check_sampler, denoise
+from credit_plugin.diffusion.tasks import TASK_SECTIONS
 
 if TYPE_CHECKING:
     from credit_plugin.config import DiffusionSettings, SamplingSettings

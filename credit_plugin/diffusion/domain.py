@@ -71,9 +71,10 @@ def draw_conditions(shares: Sequence[int] | np.ndarray, count: int, seed: int) -
         seed: Decides which samples get which condition.
     """
     order = numpy_generator(seed, "", "conditions of samples").permutation(count)
-    upto = np.cumsum(np.asarray(shares, np.float64))
-    position = (order + 0.5) / count * upto[-1]
-    return torch.from_numpy(np.searchsorted(upto, position, side="right").astype(np.int64))
+    upto = np.cumsum(np.asarray(shares, np.int64))
+    # sample i stands at (i + 1/2) / count of them all; in whole numbers, so that nothing is rounded
+    drawn = np.searchsorted(2 * count * upto, (2 * order + 1) * upto[-1], side="right")
+    return torch.from_numpy(drawn.astype(np.int64))
 
 
 def _none(settings: DiffusionSettings, dataset: ContributorDataset) -> Sequence[str] | None:

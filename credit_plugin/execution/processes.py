@@ -30,7 +30,7 @@ from credit_plugin.execution.engine import Engine, Job, Outcome, RunnerFactory, 
 from credit_plugin.execution.in_process import local_devices
 from credit_plugin.execution.worker_process import work
 
-PRELOADED = ("credit_plugin.game.utilities.worker", "threadpoolctl")
+PRELOADED = "credit_plugin.execution.preload"
 """What the server of workers imports once; a process has one server, which no engine can change."""
 
 
@@ -54,7 +54,7 @@ class ProcessEngine(Engine):
         self._context: BaseContext = multiprocessing.get_context(
             "spawn" if sys.platform == "win32" else "forkserver"
         )
-        self._context.set_forkserver_preload(list(PRELOADED))
+        self._context.set_forkserver_preload([PRELOADED])
         self._workers: list[_Worker] = []
 
     def close(self) -> None:

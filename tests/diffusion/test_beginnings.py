@@ -48,7 +48,7 @@ def test_a_longer_and_a_shorter_run_branch_off_exactly(tmp_path, schedule, ema):
 
 @pytest.mark.parametrize("schedule", ["constant", "cooldown", "cosine", "linear"])
 def test_a_whole_run_is_not_made_again(tmp_path, schedule):
-    plan, store = settings(lr_schedule=schedule, ema_decay=0.9), BeginningStore(tmp_path)
+    plan, store = settings(steps=30, lr_schedule=schedule, ema_decay=0.9), BeginningStore(tmp_path)
     first, before, _ = train(plan, store)
     again, result, made = train(plan, store)
     assert made == []
@@ -71,14 +71,14 @@ def test_runs_whose_rate_depends_on_their_length_share_nothing(tmp_path, schedul
 )
 def test_runs_that_differ_in_more_than_length_share_nothing(tmp_path, change):
     store = BeginningStore(tmp_path)
-    train(settings(), store)
-    assert len(train(settings(**change), store)[2]) == 60
+    train(settings(steps=12), store)
+    assert len(train(settings(steps=12, **change), store)[2]) == 12
 
 
 def test_runs_with_another_start_share_nothing(tmp_path):
     store = BeginningStore(tmp_path)
-    train(settings(), store, start="one network")
-    assert len(train(settings(), store, start="another network")[2]) == 60
+    train(settings(steps=12), store, start="one network")
+    assert len(train(settings(steps=12), store, start="another network")[2]) == 12
 
 
 def test_constant_and_cooldown_share_their_beginning(tmp_path):

@@ -92,10 +92,12 @@ def place(tmp_path_factory):
         shutil.rmtree(database, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    policy = ("compensation.contest_days=0", "compensation.review.unverified=true")
-    return sealed_report(tmp_path_factory.mktemp("report") / "study", policy)
+@pytest.fixture
+def report(tmp_path, request):
+    """A report on a pool of its own: all are versions of the same values."""
+    own = f"compensation.period={request.node.name}"
+    policy = ("compensation.contest_days=0", "compensation.review.unverified=true", own)
+    return sealed_report(tmp_path / "study", policy)
 
 
 def registered(uri, report, artifacts=None):

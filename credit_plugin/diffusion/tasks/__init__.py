@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from credit_plugin.config.models import TASK_SECTIONS
 from credit_plugin.diffusion.domain import ImageDomain
 from credit_plugin.diffusion.examples import Examples
 from credit_plugin.diffusion.process import ForwardProcess, Predict
@@ -23,6 +22,10 @@ from credit_plugin.registry import Registry
 if TYPE_CHECKING:
     from credit_plugin.config import DiffusionSettings, SamplingSettings
     from credit_plugin.diffusion.pruning import History
+
+
+TASK_SECTIONS = frozenset({"network", "autoencoder", "base", "lora", "noise"})
+"""Sections of ``diffusion`` that some tasks use and others do not."""
 
 
 class DiffusionTask(Protocol):
