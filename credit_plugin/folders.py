@@ -19,9 +19,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from credit_plugin.config import SamplingSettings, Study, fingerprint
+from credit_plugin.config import Study, fingerprint
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """Raised when the code changes so that the same settings give other results."""
 
 
@@ -87,8 +87,7 @@ class StudyFolders:
         """Fingerprint of everything that affects the utility of a coalition."""
         study = self.study
         game = {"utility": study.game.utility, "finetuning": study.game.finetuning.model_dump()}
-        sampled = sampling_identity(study.sampling)
-        return self._hash(*self._full_parts, study.pruning, sampled, self._measured, game)
+        return self._hash(*self._full_parts, study.pruning, study.sampling, self._measured, game)
 
     @property
     def ledger(self) -> Path:
@@ -138,16 +137,3 @@ class StudyFolders:
 
     def _hash(self, *parts: object) -> str:
         return fingerprint(RESULTS_VERSION, self.digest, self.study.seed, *parts)
-
-
-def sampling_identity(sampling: SamplingSettings) -> object:
-    """Return what identifies how samples are drawn.
-
-    Samplers that draw noise drew the same in every batch once; what they do now has another name,
-    and the tables of all others keep theirs.
-    """
-    from credit_plugin.diffusion.process import draws_noise  # slow to import
-
-    if not draws_noise(sampling.scheduler):
-        return sampling
-    return {**sampling.model_dump(mode="json"), "noise": "of each batch"}

@@ -99,13 +99,6 @@ class BaseModel:
             DDPMScheduler.from_config(self.scheduler.config, clip_sample=False)
         )
 
-    @property
-    def was_clipped(self) -> bool:
-        """Whether versions before clipped its latents: a result of theirs is another one."""
-        if is_flow(self.scheduler):
-            return False
-        return bool(DDPMScheduler.from_config(self.scheduler.config).config.clip_sample)
-
 
 def locate_base(base: BaseSettings | None) -> Path:
     """Return the folder of the pipeline, downloaded if need be.

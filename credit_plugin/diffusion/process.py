@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import diffusers
@@ -27,9 +27,6 @@ Predict = Callable[[Tensor, Tensor], Tensor]
 
 USUAL = "DDIMScheduler or DPMSolverMultistepScheduler"
 """Samplers that run every process of noise that replaces signal."""
-
-PROBED_STEPS = 6
-"""Enough for the samplers of highest order."""
 
 
 class ForwardProcess(Protocol):
@@ -249,27 +246,6 @@ def check_sampler(process: ForwardProcess, sampling: SamplingSettings) -> None:
         f"sampling.scheduler: {sampling.scheduler} cannot draw from this model in "
         f"{sampling.steps} steps ({reason}); use another one, such as {USUAL}"
     )
-
-
-@cache
-def draws_noise(name: str) -> bool:
-    """Say whether the samples of the diffusers scheduler ``name`` depend on noise that it draws.
-
-    Raises:
-        InputError: If diffusers has no such scheduler.
-    """
-    ends = []
-    for seed in (0, 1):
-        scheduler = create_sampler(name, {})
-        scheduler.set_timesteps(PROBED_STEPS)
-        drawn_by = torch.Generator().manual_seed(seed)
-        extra = {"generator": drawn_by} if _is_stochastic(scheduler) else {}
-        state = torch.zeros(1, 1, 1, 1)
-        for time in scheduler.timesteps:
-            scaled = _scaled(scheduler, state, time)
-            state = scheduler.step(0 * scaled, time, state, return_dict=False, **extra)[0]
-        ends.append(state)
-    return not torch.equal(*ends)
 
 
 def _seeded_by(noise: Tensor) -> torch.Generator:

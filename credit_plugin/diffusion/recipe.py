@@ -43,9 +43,7 @@ def recipe_digest(recipe: RecipeSettings) -> str:
         InputError: If its data is missing.
     """
     plain = recipe.model_dump(mode="json", exclude={"data": {"path"}})
-    # dropout was left out once; recipes without any keep what they made
-    dropped = ("dropout",) if recipe.network.dropout else ()
-    return fingerprint(plain, load_contributors(recipe.data, recipe.seed).digest(), *dropped)
+    return fingerprint(plain, load_contributors(recipe.data, recipe.seed).digest())
 
 
 def make_pipeline(

@@ -44,6 +44,7 @@ from credit_plugin.diffusion.training import (
     TrainingResult,
     mixed_precision,
 )
+from credit_plugin.signs import shifted
 
 if TYPE_CHECKING:
     from credit_plugin.config import SamplingSettings, TrainingSettings
@@ -285,13 +286,9 @@ def _sampled_one_by_one(
     images: list[np.ndarray] = []
     for one, given, of in zip(stack.unstack(), noise, drawn, strict=True):
         before = sum(map(len, images))
-        told = None if report is None else _shifted(report, before, total)
+        told = None if report is None else shifted(report, before, total)
         images.append(sample_images(task, one, given, sampling, told, of))
     return images
-
-
-def _shifted(report: Report, before: int, total: int) -> Report:
-    return lambda done, _: report(before + done, total)
 
 
 def _sampled(

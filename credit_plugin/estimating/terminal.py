@@ -25,10 +25,16 @@ from credit_plugin.values.reliability import Reliability
 
 # said in words of their own, or the same for every estimator and in values.json
 _TOLD = frozenset(
-    (
-        *("evaluations", "coalitions", "seed_noise", "seed_noise_degrees", "chosen", "why"),
-        *("intervals", "single_draw"),
-    )
+    [
+        "evaluations",
+        "coalitions",
+        "seed_noise",
+        "seed_noise_degrees",
+        "chosen",
+        "why",
+        "intervals",
+        "single_draw",
+    ]
 )
 _STRONGEST = 5
 _LABEL, _NARROWEST = 12, 40  # characters

@@ -28,7 +28,7 @@ from credit_plugin.fidelity.game_methods import StudyTable
 from credit_plugin.fidelity.reference import distinct, untested
 from credit_plugin.fidelity.result import OWN, Method
 from credit_plugin.fidelity.worker import AttributionFactory
-from credit_plugin.folders import RESULTS_VERSION, sampling_identity
+from credit_plugin.folders import RESULTS_VERSION
 from credit_plugin.game.utilities import get_utility
 from credit_plugin.games import RETRAINING
 from credit_plugin.properties.suite import used_settings
@@ -185,8 +185,7 @@ def scores_identity(study: Study, method: Attribution) -> str:
     """Return what identifies an image method's scores, given the full model and its data."""
     settings = study.fidelity.model_dump(mode="json", exclude=_NOT_LOOKED_AT)
     measured = {**used_settings(study.properties).identity(), "headline": study.properties.headline}
-    sampled = sampling_identity(study.sampling)
-    return fingerprint(RESULTS_VERSION, settings, measured, sampled, method.identity(study))
+    return fingerprint(RESULTS_VERSION, settings, measured, study.sampling, method.identity(study))
 
 
 def unusable(utility: str, session: "Session") -> str | None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from credit_plugin.config import Study
-from credit_plugin.execution.heartbeat import heartbeat
 from credit_plugin.fidelity.attribution import ImageAttribution, get_attribution
 from credit_plugin.fidelity.evidence import Evidence
 from credit_plugin.folders import StudyFolders
 from credit_plugin.game.utilities import Report, Stopwatch
 from credit_plugin.game.utilities.workbench import Workbench
+from credit_plugin.signs import heartbeat
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ import numpy as np
 from credit_plugin.config import PropertySettings, Settings, fingerprint
 from credit_plugin.contributors.dataset import ContributorDataset
 from credit_plugin.errors import InputError
-from credit_plugin.execution.heartbeat import heartbeat
 from credit_plugin.properties.observers import Observer, TextObserver, get_observer
 from credit_plugin.properties.registry import Statistics, get_property, options_of
+from credit_plugin.signs import heartbeat, shifted
 
 FACTS = "reference.json"
 
@@ -69,7 +69,7 @@ class PropertySuite:
         count, total = len(images), len(images) * len(self.observers)
         seen = {
             name: replace(
-                observer.describe(images, _shifted(report, index * count, total)),
+                observer.describe(images, report and shifted(report, index * count, total)),
                 condition=condition,
             )
             for index, (name, observer) in enumerate(self.observers.items())
@@ -181,7 +181,9 @@ def prepare_suite(
     total, _ = suite_effort(settings, dataset.n_images)
     for name in observers_of(settings):
         kind = get_observer(name)
-        fitted = kind.fit(dataset, settings, seed, partial, _shifted(report, done, total), device)
+        fitted = kind.fit(
+            dataset, settings, seed, partial, report and shifted(report, done, total), device
+        )
         done += kind.effort(settings, dataset.n_images)[0]
         reference = fitted.reference
         if prompts and issubclass(kind, TextObserver):
@@ -225,14 +227,6 @@ def _check_property(settings: PropertySettings, name: str, prompts: bool) -> Non
             f"properties.names: {name} compares images with prompts: it needs diffusion.condition "
             "prompt, and observer open_clip"
         )
-
-
-def _shifted(
-    report: Callable[[int, int], None] | None, before: int, total: int
-) -> Callable[[int, int], None] | None:
-    if report is None:
-        return None
-    return lambda done, _: report(before + done, total)
 
 
 def _file(name: str) -> str:

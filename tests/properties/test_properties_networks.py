@@ -425,7 +425,7 @@ def test_a_module_that_cannot_be_imported_is_named_in_one_line(tmp_path, monkeyp
 
 
 def test_measuring_gives_signs_of_life_and_never_runs_backwards(place, tmp_path, monkeypatch):
-    monkeypatch.setattr("credit_plugin.execution.heartbeat.BEAT_SECONDS", 0.01)
+    monkeypatch.setattr("credit_plugin.signs.BEAT_SECONDS", 0.01)
     write_module(
         tmp_path,
         monkeypatch,

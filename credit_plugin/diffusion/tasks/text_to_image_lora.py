@@ -100,7 +100,7 @@ class TextToImageLoraTask(LatentSpaceTask):
     def frozen_digest(cls, settings: DiffusionSettings) -> str:
         """Return what identifies the pipeline, and the autoencoder if it is another one."""
         recipe = settings.base.recipe if settings.base else None
-        base = recipe_digest(recipe) if recipe else _pipeline_digest(settings)
+        base = recipe_digest(recipe) if recipe else digest_of(locate_base(settings.base))
         if settings.autoencoder is None and recipe is None:
             return base
         return fingerprint(base, digest_of(locate_autoencoder(settings.autoencoder)))
@@ -287,12 +287,3 @@ def _adapted(model: nn.Module) -> Adapted:
 def _given(condition: Tensor | None) -> Tensor:
     assert condition is not None  # the domain has prompts
     return condition
-
-
-def _pipeline_digest(settings: DiffusionSettings) -> str:
-    base = settings.base
-    folder = locate_base(base)
-    digest = digest_of(folder)
-    assert base is not None  # it was located
-    known = load_base(folder, base.precision, settings.lora)
-    return fingerprint(digest, "latents are not clipped") if known.was_clipped else digest

@@ -24,16 +24,12 @@ from credit_plugin.game.coalitions import from_bits
 from credit_plugin.game.utilities.workbench import Workbench
 from credit_plugin.registry import Registry
 from credit_plugin.seeding import derive_seed
+from credit_plugin.signs import standing
 
 Report = Callable[[int, int], None]
 
 SAMPLING_SHARE = 3
 """In progress, sampling counts as a third of the training steps."""
-
-
-def standing(report: Report, done: int, total: int) -> Report:
-    """Return a report whose every call says the same: work that is no part of the progress."""
-    return lambda *_: report(done, total)
 
 
 class Utility(ABC):

@@ -32,9 +32,10 @@ from torch import nn
 from credit_plugin.config import Study
 from credit_plugin.diffusion.sampling import sample_images
 from credit_plugin.game.coalitions import from_bits
-from credit_plugin.game.utilities import Report, Stopwatch, Utility, register_utility, standing
+from credit_plugin.game.utilities import Report, Stopwatch, Utility, register_utility
 from credit_plugin.game.utilities.workbench import Workbench
 from credit_plugin.seeding import derive_seed
+from credit_plugin.signs import shifted, standing
 from credit_plugin.written import whole_file
 
 WAIT_SECONDS = 0.5
@@ -104,7 +105,7 @@ class _Pool:
         total, missing = each * len(conditions), list(conditions)
         while missing:
             for condition in list(missing):
-                if self._made(condition, _shifted(report, total - each * len(missing), total)):
+                if self._made(condition, shifted(report, total - each * len(missing), total)):
                     missing.remove(condition)
             if missing:
                 report(total - each * len(missing), total)
@@ -137,7 +138,3 @@ class _Pool:
         folder = self.bench.folders.table / "mixture"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{self.repeat}-{condition}.npy"
-
-
-def _shifted(report: Report, before: int, total: int) -> Report:
-    return lambda done, _: report(before + done, total)

@@ -19,8 +19,9 @@ import torch
 from credit_plugin.diffusion.stacked import Room, Stack, StackedTrainer, room
 from credit_plugin.diffusion.training import Trainer
 from credit_plugin.game.coalitions import from_bits
-from credit_plugin.game.utilities import SAMPLING_SHARE, Report, Stopwatch, TrainedUtility, standing
+from credit_plugin.game.utilities import SAMPLING_SHARE, Report, Stopwatch, TrainedUtility
 from credit_plugin.game.utilities.workbench import Workbench
+from credit_plugin.signs import standing
 
 Payload = Mapping[str, Any]
 

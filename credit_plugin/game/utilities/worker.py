@@ -15,13 +15,13 @@ from credit_plugin.config import Study, TrainingSettings
 from credit_plugin.diffusion.beginnings import Beginnings, BeginningStore
 from credit_plugin.diffusion.storage import LoadedModel, save_model_folder
 from credit_plugin.diffusion.training import Trainer
-from credit_plugin.execution.heartbeat import heartbeat
 from credit_plugin.folders import StudyFolders
-from credit_plugin.game.utilities import Report, Stopwatch, TrainedUtility, get_utility, standing
+from credit_plugin.game.utilities import Report, Stopwatch, TrainedUtility, get_utility
 from credit_plugin.game.utilities.together import evaluate_together, find_capacity
 from credit_plugin.game.utilities.workbench import Workbench
 from credit_plugin.properties.suite import prepare_suite
 from credit_plugin.seeding import derive_seed
+from credit_plugin.signs import heartbeat, standing
 
 
 @dataclass(frozen=True)
