@@ -64,8 +64,14 @@ class GameAttribution(Attribution):
     utility: ClassVar[str | None] = None
 
     @abstractmethod
-    def plan(self, n_players: int, study: Study) -> Plan:
-        """Return the evaluations that the scores are read from."""
+    def plan(self, n_players: int, study: Study, own: Plan) -> Plan:
+        """Return the evaluations that the scores are read from.
+
+        Args:
+            n_players: Contributors.
+            study: The settings.
+            own: The study's own evaluations: those of its groups and rounds, where it has such.
+        """
 
     @abstractmethod
     def read(self, table: UtilityTable, seed: int) -> np.ndarray:

@@ -54,15 +54,11 @@ class EstimatedScores(GameAttribution):
 
 
 class StudyTable(EstimatedScores):
-    """Another reading of the coalitions that the study evaluates anyway.
+    """Another reading of the coalitions that the study evaluates anyway."""
 
-    A session gives its own plan in place of :meth:`plan`, which knows neither groups nor when the
-    study stopped.
-    """
-
-    def plan(self, n_players: int, study: Study) -> Plan:
-        """Return the whole budget's evaluations of a study without groups."""
-        return plan_evaluations(n_players, study.game, study.seed)
+    def plan(self, n_players: int, study: Study, own: Plan) -> Plan:
+        """Return the study's own evaluations."""
+        return own
 
 
 class SingleContributors(EstimatedScores):
@@ -76,7 +72,7 @@ class SingleContributors(EstimatedScores):
         """Return the method that evaluates the same by the study's own utility."""
         return f"{self.estimator}: use that"
 
-    def plan(self, n_players: int, study: Study) -> Plan:
+    def plan(self, n_players: int, study: Study, own: Plan) -> Plan:
         """Return n + 2 evaluations."""
         whole = {"design": self.estimator, "budget": n_players + 2, "coalition_size": None}
         return _plan_once(n_players, study, whole)
@@ -85,7 +81,7 @@ class SingleContributors(EstimatedScores):
 class OtherShapley(EstimatedScores):
     """Shapley values of the same property in another game, by the study's design."""
 
-    def plan(self, n_players: int, study: Study) -> Plan:
+    def plan(self, n_players: int, study: Study, own: Plan) -> Plan:
         """Return ``fidelity.shapley_budget`` coalitions, or as many as there are."""
         return _plan_once(n_players, study, {"budget": _shapley_budget(n_players, study)})
 

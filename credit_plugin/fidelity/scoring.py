@@ -24,7 +24,6 @@ from credit_plugin.fidelity.attribution import (
     attribution_names,
     get_attribution,
 )
-from credit_plugin.fidelity.game_methods import StudyTable
 from credit_plugin.fidelity.reference import distinct, untested
 from credit_plugin.fidelity.result import OWN, Method
 from credit_plugin.fidelity.worker import AttributionFactory
@@ -119,8 +118,7 @@ class Scoring:
     def _plan(self, method: GameAttribution) -> Plan:
         utility = self._utility(method)
         own = self.session.plan if utility == self.study.game.utility else ()
-        reads_own = isinstance(method, StudyTable)
-        plan = own if reads_own else method.plan(self.n_players, self.study)
+        plan = method.plan(self.n_players, self.study, self.session.plan)
         return untested(plan, utility, own)
 
     def _read(self, name: str, method: GameAttribution, plan: Plan) -> Method | None:

@@ -23,7 +23,7 @@ When the gate is closed, a policy that was declared before, for instance by coun
 
 Errors: values without draws are an error, and so is a table of other contributors. Measured against
 exact values (``python -m tests.benchmarks.gate``: 8 and 12 contributors, 48 to 128 evaluations): of
-576 tables with noise of .1 and .3 of the game's standard deviation 106 open the gate, and the
+576 tables with noise of .1 and .3 of the game's standard deviation 107 open the gate, and the
 payout by none of these is off by more than .081 of the pool. Of 288 with noise of 1 and 2 standard
 deviations (``--repetitions 4 --noises 1 2``), 134 of them off by more than .15, one opens it, and
 is off by .171.

@@ -69,10 +69,15 @@ def evaluated(plan, game):
     return UtilityTable.from_arrays(rows, game(rows), repeats=repeats)
 
 
+def own_plan(n_players, study):
+    budget = min(study.game.budget, 2**n_players)
+    return plan_evaluations(n_players, study.game.model_copy(update={"budget": budget}), study.seed)
+
+
 def scores(method, game, *overrides):
     """Return what a method says of a game, from the evaluations that it plans."""
     attribution, study = get_attribution(method), study_with(*overrides)
-    plan = attribution.plan(game.n_players, study)
+    plan = attribution.plan(game.n_players, study, own_plan(game.n_players, study))
     found = attribution.read(evaluated(plan, game), study.seed)
     assert found.shape == (game.n_players,)
     assert found.dtype == np.float64
@@ -176,7 +181,7 @@ def test_shapley_takes_the_budget_that_can_be_had(
         f"fidelity.shapley_budget={shapley_budget}",
         f"game.design={design}",
     )
-    plan = get_attribution(method).plan(n, study)
+    plan = get_attribution(method).plan(n, study, ())
     assert len(plan) == planned
     assert len({p.coalition for p in plan}) == planned
     assert {p.repeat for p in plan} == {0}
@@ -185,23 +190,23 @@ def test_shapley_takes_the_budget_that_can_be_had(
 
 def test_a_size_of_coalitions_is_kept_by_shapley_and_ignored_by_single_contributors():
     study = study_with("game.design=fixed_size", "game.coalition_size=2", "game.budget=12")
-    shapley = get_attribution("retraining_shapley").plan(6, study)
+    shapley = get_attribution("retraining_shapley").plan(6, study, ())
     assert {p.coalition.count("1") for p in shapley} == {0, 2, 6}
-    leaving = get_attribution("leave_one_out").plan(6, study)
+    leaving = get_attribution("leave_one_out").plan(6, study, ())
     assert sorted(p.coalition.count("1") for p in leaving) == [0, 5, 5, 5, 5, 5, 5, 6]
 
 
 @pytest.mark.parametrize("method", ["banzhaf", "datamodel"])
 def test_the_study_s_own_coalitions_are_read_again(method):
     study = study_with("game.budget=20")
-    plan = get_attribution(method).plan(8, study)
+    plan = get_attribution(method).plan(8, study, own_plan(8, study))
     assert plan == plan_evaluations(8, study.game, study.seed)
 
 
 def test_retrainings_of_a_two_level_study_are_used_again():
     study = study_with("game.retrainings=16")
     shared = {p.coalition for p in plan_retrainings(8, study.game, study.seed)}
-    shapley = {p.coalition for p in get_attribution("retraining_shapley").plan(8, study)}
+    shapley = {p.coalition for p in get_attribution("retraining_shapley").plan(8, study, ())}
     assert len(shared) == 16
     assert shared <= shapley
 
@@ -209,7 +214,7 @@ def test_retrainings_of_a_two_level_study_are_used_again():
 @pytest.mark.parametrize("method", [*LEAVING, *ADDING])
 def test_a_lost_coalition_is_an_error(method):
     attribution = get_attribution(method)
-    plan = attribution.plan(4, study_with())
+    plan = attribution.plan(4, study_with(), ())
     rest = evaluated(plan[:-1], GAMES[0])
     with pytest.raises(InputError, match="coalition"):
         attribution.read(rest, 0)
