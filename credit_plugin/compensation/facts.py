@@ -79,6 +79,7 @@ def collect_facts(inputs: ReportInputs) -> dict[str, Any]:
         "diagnostics": dict(headline.diagnostics),
         "certainty": certainty,
         "reliability": known.to_json_dict() if known else None,
+        "reliability_of_others": _reliability_of_others(inputs),
         "fidelity": _fidelity(inputs.fidelity) if inputs.fidelity else None,
         "retrained": len(inputs.retrained.select(headline.property)) if inputs.retrained else 0,
         "rows": _rows(inputs, division),
@@ -197,6 +198,14 @@ def _money(inputs: ReportInputs, division: Division, i: int) -> dict[str, Any]:
         "count_payout": as_amount(division.by_count[i], currency),
         "count_payout_minor": division.by_count[i],
     }
+
+
+def _reliability_of_others(inputs: ReportInputs) -> dict[str, str]:
+    """Return what was found of the other properties that the policy pays, in words."""
+    headline = inputs.headline.property
+    paid = inputs.study.compensation.property_weights(headline)
+    judged = [name for name in paid if name != headline and name in inputs.reliability]
+    return {name: inputs.reliability[name].statement for name in judged}
 
 
 def _ranks(inputs: ReportInputs, i: int) -> list[int] | None:

@@ -12,6 +12,7 @@ from report_readers import Page, Sheet, amount_in, read_cells
 from credit_plugin.compensation.payout import allocate
 from credit_plugin.compensation.publication import check_manifest, sha256_of
 from credit_plugin.compensation.report import write_report
+from credit_plugin.compensation.verification import verify_report
 from credit_plugin.compensation.wording import fixed
 from credit_plugin.errors import InputError
 from credit_plugin.game import UtilityTable
@@ -382,3 +383,18 @@ def test_a_pool_of_a_single_cent_is_paid(make_inputs, tmp_path):
     columns = columns_of(tmp_path / "report")
     assert columns["contributor"][0] == "c2"
     assert columns["payout"] == ("0.01", "0.00", "0.00", "0.00", "0.00")
+
+
+def test_how_reliable_every_property_is_that_is_paid_is_said(make_inputs, tmp_path):
+    alone = make_inputs()
+    write_report(alone, tmp_path / "alone")
+    assert read_facts(tmp_path / "alone")["reliability_of_others"] == {}
+    paid = make_inputs(overrides=["compensation.weights={diversity: 1}"])
+    write_report(paid, tmp_path / "paid")
+    said = paid.reliability["diversity"].statement
+    assert read_facts(tmp_path / "paid")["reliability_of_others"] == {"diversity": said}
+    for name in ("report.html", "report.md"):
+        text = (tmp_path / "paid" / name).read_text("utf-8")
+        assert "Reliability of diversity" in text
+        assert "Reliability of" not in (tmp_path / "alone" / name).read_text("utf-8")
+    assert verify_report(tmp_path / "paid") == []
