@@ -6,6 +6,7 @@ has one line for each phase, which is written anew.
 """
 
 import time
+from collections import deque
 from types import TracebackType
 from typing import Any
 
@@ -42,7 +43,7 @@ class ProgressDisplay:
         self._every = NOTEBOOK_SECONDS if self.console.is_jupyter else LINE_SECONDS
         self._name, self._total, self._unit = "", 1.0, ""
         self._started = self._printed = 0.0
-        self._first = 0.0
+        self._marks: deque[tuple[float, float]] = deque()  # (seconds, units done) at some lines
 
     def __enter__(self) -> "ProgressDisplay":
         return self
@@ -60,7 +61,7 @@ class ProgressDisplay:
         self._stop_bar()
         self._name, self._total, self._unit = name, float(max(total, 1)), unit
         self._started = self._printed = time.monotonic()
-        self._first = done
+        self._marks = deque([(0.0, float(done))])
         self._cell = None
         if self._has_bars:
             self._bar = Progress(
@@ -126,9 +127,14 @@ class ProgressDisplay:
                 self._cell.update(shown, raw=True)
 
     def _line(self, done: float) -> str:
-        share = done / self._total
-        made = done - self._first
-        left = _clock(self._elapsed / made * (self._total - done)) if made > 0 else "?"
+        share, seconds = done / self._total, self._elapsed
+        # the newer half of the time tells: a phase may have parts whose units cost more than others
+        while len(self._marks) > 1 and self._marks[1][0] <= seconds / 2:
+            self._marks.popleft()
+        since, before = self._marks[0]
+        made = done - before
+        left = _clock((seconds - since) / made * (self._total - done)) if made > 0 else "?"
+        self._marks.append((seconds, done))
         return f"{self._name}: {done:.0f}/{self._total:.0f} {self._unit}, {share:.0%}, {left} left"
 
     def _stop_bar(self) -> None:

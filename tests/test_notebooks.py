@@ -20,7 +20,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MOST_BYTES = 1_000_000
 
 BRIEF = {
-    "diffusion": {"training": {"steps": 24, "warmup_steps": 2}},
+    "diffusion": {"training": {"steps": 16, "warmup_steps": 2}},
     "pruning": {"finetuning": {"steps": 10, "warmup_steps": 2}},
     "sampling": {"samples": 48, "steps": 3},
     "properties": {"classifier": {"steps": 30}},
@@ -52,6 +52,7 @@ SEARCH = {
     "search": {"game.finetuning.steps": [4, 8], "sampling.samples": [32, 48]},
 }
 FEW = [
+    "diffusion.network.block_out_channels=[16, 16]",
     "sampling.steps=3",
     "game.border_repeats=2",
     "game.repeated_coalitions=1",

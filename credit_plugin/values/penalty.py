@@ -53,19 +53,41 @@ def choose_penalty(
     Returns:
         The penalty; 0 if the rows say nothing at all.
     """
-    mean_row = rows.mean(axis=0) if intercept else 0.0
-    centred = rows - mean_row
+    centred = rows - (rows.mean(axis=0) if intercept else 0.0)
     target = target - (target.mean() if intercept else 0.0)
-    eigenvalues, vectors = np.linalg.eigh(centred.T @ centred)
-    kept = eigenvalues > _ZERO * max(float(eigenvalues[-1]), 1.0)
-    if not kept.any():
+    left, eigenvalues = _singular(centred)
+    if not len(eigenvalues):
         return 0.0
-    eigenvalues = eigenvalues[kept]
-    left = centred @ (vectors[:, kept] / np.sqrt(eigenvalues))
     unit = eigenvalues.mean()
     errors = left_out_errors(left, eigenvalues, target, partner, intercept)
     predicted = PENALTIES[cautious_best(errors**2)] * unit
     return float(max(predicted, _likeliest(centred, target, partner, unit)))
+
+
+def left_out_variance(rows: np.ndarray, target: np.ndarray, partner: np.ndarray) -> float:
+    """Return the mean squared error of predicting each row without its pair, with an intercept.
+
+    Args:
+        rows: float64 [r, n].
+        target: float64 [r].
+        partner: int64 [r], the row of each row's complement, or -1.
+
+    Returns:
+        That of the best penalty; infinite if the rows say nothing.
+    """
+    left, eigenvalues = _singular(rows - rows.mean(axis=0))
+    if not len(eigenvalues):
+        return np.inf
+    errors = left_out_errors(left, eigenvalues, target - target.mean(), partner, True)
+    return float((errors**2).mean(axis=0).min())
+
+
+def _singular(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the left singular vectors [r, rank] and the squared singular values [rank]."""
+    eigenvalues, vectors = np.linalg.eigh(centred.T @ centred)
+    kept = eigenvalues > _ZERO * max(float(eigenvalues[-1]), 1.0)
+    eigenvalues = eigenvalues[kept]
+    return centred @ (vectors[:, kept] / np.sqrt(eigenvalues)), eigenvalues
 
 
 def left_out_errors(

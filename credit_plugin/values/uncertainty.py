@@ -1,6 +1,6 @@
 """Standard errors and intervals: what the choice of coalitions and the seeds leave open.
 
-Two sources of error, drawn apart and added:
+Three sources of error, drawn apart and added:
 
 * **Choice of coalitions.** The units that the design drew by chance (complement pairs, see
   :mod:`units`) are redrawn within their strata, m - 1 out of m with replacement and weight
@@ -11,20 +11,24 @@ Two sources of error, drawn apart and added:
   included, gets normal noise of the variance that repeated evaluations show, divided by the
   coalition's repeats. Without repeats in the table this part is unknown and left out; the
   diagnostic ``intervals`` says so.
+* **What too few coalitions do not show**, the same in every resample (:mod:`unseen`): where the
+  choice of coalitions moves values by less than an estimator is off on games that look like the
+  measured one, the rest is added, the same for everybody.
 
-Each resample is value + (bootstrap - value) + (noisy - value), so it sums to its own v(full) -
-v(empty). The interval is value +- t * standard error with Student's quantile, because the noise
-rests on few repeats and the strata on few pairs: the degrees of freedom are Satterthwaite's for a
-sum of two estimated variances (for each contributor).
+Each resample is value + (bootstrap - value) + (noisy - value) + what the third adds, so it sums to
+its own v(full) - v(empty). The interval is value +- t * standard error with Student's quantile,
+because the noise rests on few repeats and the strata on few pairs: the degrees of freedom are
+Satterthwaite's for a sum of two estimated variances (for each contributor).
 
 Why so: on three families of games with exact values (``tests/benchmarks/coverage.py``: 8 to 12
-contributors, 48 to 256 evaluations) it covers .95 on average at nominal .95, between .81 and 1.00
-in single settings. The low end is at four to six evaluations a contributor, where shrinkage and
-sizes that were seen too rarely add a bias that no resampling can see. Measured beside it:
-percentile intervals cover .03 less, redrawing all m units .01 to .02 less, and a Bayesian bootstrap
-.12 less, since it never leaves a pair out. The noise is also in the redrawn units, so adding it to
-these too counts part of it twice; leaving it out there costs .02 of coverage, and an interval
-that people are paid by should rather be a little too wide.
+contributors, 48 to 256 evaluations) it covers .97 on average at nominal .95, between .91 and 1.00
+in single settings; without the third part .95, and .81 at four to six evaluations a contributor,
+where shrinkage and sizes that were seen too rarely add an error that no resampling can see. With
+fewer evaluations see :mod:`unseen`. Measured beside it, before the third part: percentile intervals
+cover .03 less, redrawing all m units .01 to .02 less, and a Bayesian bootstrap .12 less, since it
+never leaves a pair out. The noise is also in the redrawn units, so adding it to these too counts
+part of it twice; leaving it out there costs .02 of coverage, and an interval that people are paid
+by should rather be a little too wide.
 """
 
 from dataclasses import dataclass
@@ -35,7 +39,9 @@ from credit_plugin.errors import InputError
 from credit_plugin.seeding import numpy_generator
 from credit_plugin.values.observations import Observations
 from credit_plugin.values.readout import Readout
+from credit_plugin.values.unseen import unseen_variance
 
+_UNSEEN = "an allowance for what so few coalitions do not show"
 _NUMBERS_AT_ONCE = 2**22  # utilities that are perturbed in one go: 32 MB
 
 
@@ -91,16 +97,17 @@ def resample(observed: Observations, readout: Readout, count: int, seed: int) ->
     values = readout.solve(utilities, ones)[:, 0]
     parts = [(chosen.var(axis=0, ddof=1), len(strata) - len(np.unique(strata)))]
     parts += [(noisy.var(axis=0, ddof=1), observed.noise_degrees)]
-    variance = parts[0][0] + parts[1][0]
+    unseen = max(0.0, unseen_variance(observed, readout, seed) - float(parts[0][0].mean()))
+    variance = parts[0][0] + parts[1][0] + unseen
     spread = sum(part**2 / max(degrees, 1) for part, degrees in parts)
     degrees = np.full(len(values), np.inf)
     np.divide(variance**2, spread, out=degrees, where=spread > 0)
     return Resamples(
-        values=chosen + noisy - values,
+        values=chosen + noisy - values + _apart(count, len(values), unseen, seed),
         totals=totals,
         standard_errors=np.sqrt(variance),
         degrees=degrees,
-        sources=_sources(readout, observed.noise_degrees > 0),
+        sources=_sources(readout, observed.noise_degrees > 0, unseen > 0),
     )
 
 
@@ -165,13 +172,23 @@ def _other_seeds(
     return np.concatenate(values), np.concatenate(totals)
 
 
-def _sources(readout: Readout, noise: bool) -> str:
+def _apart(count: int, players: int, variance: float, seed: int) -> np.ndarray:
+    """Return draws [count, players] of a variance that sum to 0 over the players."""
+    if not variance or players < 2:
+        return np.zeros((count, players))
+    drawn = numpy_generator(seed, "", "unseen part").standard_normal((count, players))
+    drawn -= drawn.mean(axis=1, keepdims=True)
+    return np.asarray(np.sqrt(variance * players / (players - 1)) * drawn)
+
+
+def _sources(readout: Readout, noise: bool, unseen: bool) -> str:
     if readout.single_draw:
         chance = "what other coalitions would change is unknown after a single draw"
-        if noise:
-            return f"seed noise only: {chance}"
-        return f"none: {chance}, and none was repeated, so seed noise is unknown too"
-    return {
+        known = ["seed noise"] * noise + [_UNSEEN] * unseen
+        only = f"{known[0]} only" if len(known) == 1 else " and ".join(known) or "none"
+        unrepeated = "" if noise else ", and none was repeated, so seed noise is unknown too"
+        return f"{only}: {chance}{unrepeated}"
+    chosen = {
         (True, True): "choice of coalitions and seed noise",
         (True, False): "choice of coalitions only: no coalition was repeated, so seed noise is "
         "unknown",
@@ -179,3 +196,4 @@ def _sources(readout: Readout, noise: bool) -> str:
         (False, False): "none: no coalition was left to chance and none was repeated, so seed "
         "noise is unknown",
     }[len(readout.strata) > 0, noise]
+    return f"{chosen}; {_UNSEEN}" if unseen else chosen

@@ -32,12 +32,12 @@ def assert_equal(one, two):
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 @pytest.mark.parametrize("schedule", ["constant", "cooldown"])
 def test_a_longer_and_a_shorter_run_branch_off_exactly(tmp_path, schedule, ema):
-    lengths = (20, 40, 60)
+    lengths = (10, 20, 30)
     runs = {n: settings(steps=n, lr_schedule=schedule, ema_decay=ema, flip=True) for n in lengths}
     store = BeginningStore.for_lengths(tmp_path, list(runs.values()))
     shared = {n: runs[n].shared_steps for n in lengths}
-    train(runs[40], store)
-    for length, begun in ((60, shared[40]), (20, shared[20])):
+    train(runs[20], store)
+    for length, begun in ((30, shared[20]), (10, shared[10])):
         straight, alone, _ = train(runs[length])
         branched, result, made = train(runs[length], store)
         assert made[:1] == ([begun + 1] if begun < length else [])
@@ -48,7 +48,7 @@ def test_a_longer_and_a_shorter_run_branch_off_exactly(tmp_path, schedule, ema):
 
 @pytest.mark.parametrize("schedule", ["constant", "cooldown", "cosine", "linear"])
 def test_a_whole_run_is_not_made_again(tmp_path, schedule):
-    plan, store = settings(steps=30, lr_schedule=schedule, ema_decay=0.9), BeginningStore(tmp_path)
+    plan, store = settings(steps=16, lr_schedule=schedule, ema_decay=0.9), BeginningStore(tmp_path)
     first, before, _ = train(plan, store)
     again, result, made = train(plan, store)
     assert made == []
@@ -59,10 +59,10 @@ def test_a_whole_run_is_not_made_again(tmp_path, schedule):
 
 @pytest.mark.parametrize("schedule", ["cosine", "linear"])
 def test_runs_whose_rate_depends_on_their_length_share_nothing(tmp_path, schedule):
-    store = BeginningStore(tmp_path, (8, 16, 32, 48))
-    train(settings(steps=40, lr_schedule=schedule), store)
-    _, result, made = train(settings(steps=60, lr_schedule=schedule), store)
-    assert len(made) == 60
+    store = BeginningStore(tmp_path, (4, 8, 16, 24))
+    train(settings(steps=20, lr_schedule=schedule), store)
+    _, result, made = train(settings(steps=30, lr_schedule=schedule), store)
+    assert len(made) == 30
     assert result.reused == 0
 
 

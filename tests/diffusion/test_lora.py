@@ -65,7 +65,7 @@ def prepared(folder):
     return create_task(lora(folder), DOMAIN, parts)
 
 
-def trained(task, steps=40):
+def trained(task, steps=20):
     model = task.build(1)
     plan = settings(steps=steps, warmup_steps=0, learning_rate=1e-2, flip=True, batch_size=4)
     result = Trainer(task, model, plan, 1).run(task.study_examples(IMAGES, CONDITION, True))

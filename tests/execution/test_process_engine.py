@@ -68,9 +68,11 @@ SCRIPT = """
 import sys
 from credit_plugin.testing.engine_jobs import TrialFactory
 from credit_plugin.config import ExecutionSettings
+from credit_plugin.execution import processes
 from credit_plugin.execution.engine import Job
 from credit_plugin.execution.processes import ProcessEngine
 
+processes.PRELOADED = "threadpoolctl"  # jobs that sleep need no PyTorch
 if __name__ == "__main__":
     jobs = [Job(str(i), {"do": "sleep", "seconds": 60}) for i in range(2)]
     with ProcessEngine(ExecutionSettings(workers=2)) as engine:

@@ -13,9 +13,11 @@ import boto3
 import mlflow
 import pytest
 import requests
+from click.testing import CliRunner
 from servers import free_port, running
 from toy_reports import publish, sealed_report
 
+from credit_plugin.cli import main
 from credit_plugin.compensation.review.actions import CHECKLIST
 
 NAME = "toy.values"
@@ -116,10 +118,8 @@ def act(url, version, action, actor, **details):
 
 
 def command(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "credit_plugin", *arguments],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    """Run a command in this process, which has loaded what it needs."""
+    return CliRunner().invoke(main, arguments)
 
 
 @pytest.mark.parametrize("through", ["server", "database"])
@@ -158,7 +158,7 @@ def test_a_review_at_work(place, report, through):
 
     for where in (url, uri) if through == "database" else (url,):
         found = command("verify", f"{NAME}/{version}", "--tracking-uri", where)
-        assert found.returncode == 0, found.stdout + found.stderr
+        assert found.exit_code == 0, found.stdout + found.stderr
         assert "review: final, 16 lines" in found.stdout
 
 
@@ -167,9 +167,9 @@ def test_the_command_line_asks_the_server(place, report, tmp_path):
     version = registered(url, report, "mlflow-artifacts:/cli")
     where = ("--tracking-uri", url)
     made = command("review", "submit", f"{NAME}/{version}", "-m", "mine", "--as", "Pat", *where)
-    assert made.returncode == 0, made.stderr
+    assert made.exit_code == 0, made.stderr
     refused = command("review", "reject", f"{NAME}/{version}", "-m", "no", "--as", "Pat", *where)
-    assert refused.returncode == 2
+    assert refused.exit_code == 2
     assert refused.stderr == (
         "error: Pat has prepared this report (line 1); the reviewer is somebody else\n"
     )
@@ -178,5 +178,5 @@ def test_the_command_line_asks_the_server(place, report, tmp_path):
         "review", "approve", f"{NAME}/{version}", "-m", "fine", "--confirm", "all", "--as", "Rob",
         "--key", str(tmp_path / "rob.pem"), *where,
     )  # fmt: skip
-    assert signed.returncode == 0, signed.stderr
+    assert signed.exit_code == 0, signed.stderr
     assert "provisionally approved" in signed.stdout

@@ -10,9 +10,10 @@ from credit_plugin.config import load_study
 MICRO = (
     "name=micro",
     "properties.headline=inception_score",
-    "diffusion.training.steps=24",
+    "diffusion.network.block_out_channels=[16,16]",
+    "diffusion.training.steps=16",
     "diffusion.training.warmup_steps=2",
-    "pruning.finetuning.steps=10",
+    "pruning.finetuning.steps=8",
     "pruning.finetuning.warmup_steps=2",
     "game.finetuning.steps=4",
     "game.finetuning.warmup_steps=1",

@@ -92,7 +92,7 @@ def test_a_study_that_loses_too_much_says_so_with_1(finished, home, tmp_path):
 
 
 def test_a_study_on_ray_outlives_kill_9_and_sigterm_with_its_cluster(finished, home, tmp_path):
-    """The cluster that a study started ends with it, however the study ends."""
+    """The cluster that a study started ends with it; the study goes on, with or without one."""
     copy_studies(home, tmp_path)
     for table in tmp_path.glob("studies/micro/table-*"):
         shutil.rmtree(table)
@@ -117,7 +117,7 @@ def test_a_study_on_ray_outlives_kill_9_and_sigterm_with_its_cluster(finished, h
     _ends_cleanly(process, signal.SIGTERM)  # Ray has an answer of its own to this one
     assert {run.info.status for run in all_runs(tmp_path)} == {"FINISHED", "KILLED"}
 
-    done = invoke("run", tmp_path, *on_ray)
+    done = invoke("run", tmp_path)  # how coalitions are evaluated is no part of the study
     assert done.exit_code == 0, done.output
     keys = [line["key"] for line in ledger_lines(tmp_path / "studies")]
     assert len(keys) == EVALUATIONS == len(set(keys))

@@ -20,6 +20,7 @@ preset: digits
 name: planted
 data: {source: imagefolder, path: gallery, image_size: 8, options: {grayscale: true}}
 diffusion:
+  network: {block_out_channels: [16, 16]}
   training: {steps: 120, batch_size: 32, learning_rate: 2.0e-3, lr_schedule: cosine}
 pruning:
   finetuning: {steps: 30, batch_size: 32, learning_rate: 2.0e-3, lr_schedule: cosine}

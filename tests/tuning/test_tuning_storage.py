@@ -2,16 +2,16 @@
 
 import json
 import multiprocessing
-import subprocess
-import sys
+import os
+import signal
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from credit_plugin.config import load_study
 from credit_plugin.errors import InputError
+from credit_plugin.execution.processes import PRELOADED
 from credit_plugin.progress import ProgressDisplay
 from credit_plugin.tuning import progress
 from credit_plugin.tuning.progress import TrialDisplay
@@ -142,36 +142,51 @@ def test_under_a_limit_there_is_one_objective(tmp_path):
         assert search.trials()[0].fidelity == pytest.approx(0.99)
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-from test_tuning_storage import own_parameters, outcome, toy
-from credit_plugin.tuning.storage import Search
-study, space = toy()
-with Search(study, space, Path({folder!r}), "toy") as search:
-    for _ in range(2):
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stay():
+    time.sleep(600)
+
+
+def at_work(folder, ending, told):
+    """Finish two trials, say which is the third, and be at it until the ending."""
+    study, space = toy()
+    with Search(study, space, folder, "toy") as search:
+        for _ in range(2):
+            asked = search.ask(own_parameters(study, space))
+            search.tell(asked, outcome(asked))
         asked = search.ask(own_parameters(study, space))
-        search.tell(asked, outcome(asked))
-    asked = search.ask(own_parameters(study, space))
-    print(asked.number, asked.params["pruning.ratio"], flush=True)
-    {ending}
-"""
+        told.send((asked.number, asked.params["pruning.ratio"]))
+        ending()
+
+
+def processes():
+    """Return how other processes are made: as workers are, from one that has imported PyTorch."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([PRELOADED])
+    return context
 
 
 def start(folder, ending):
-    text = KILLED.format(tests=str(Path(__file__).parent), folder=str(folder), ending=ending)
-    return subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True)
+    """Return a process that is at its third trial, or was, and that trial's number and ratio."""
+    context = processes()
+    heard, told = context.Pipe(duplex=False)
+    process = context.Process(target=at_work, args=(folder, ending, told))
+    process.start()
+    return process, *heard.recv()
 
 
 def test_the_trial_of_a_killed_process_is_tried_again_and_no_finished_one_is(tmp_path):
-    with start(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)") as killed:
-        number, ratio = killed.stdout.readline().split()
+    killed, number, ratio = start(tmp_path, die)
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
     trials, made = tune(tmp_path)
     assert len(trials) == 8
     assert made == 6
-    again = next(t for t in trials if t.parameters["pruning.ratio"] == float(ratio))
-    assert again.number != int(number)  # Optuna's number of the broken one is not used again
+    again = next(t for t in trials if t.parameters["pruning.ratio"] == ratio)
+    assert again.number != number  # Optuna's number of the broken one is not used again
     assert [t.number for t in trials[:2]] == [0, 1]
 
 
@@ -230,15 +245,15 @@ def test_signs_of_life_end_with_the_last_trial(monkeypatch):
 
 
 def test_the_trial_of_a_living_process_is_left_to_it(tmp_path):
-    with start(tmp_path, "import time; time.sleep(600)") as other:
-        _, ratio = other.stdout.readline().split()
-        study, space = toy()
-        with Search(study, space, tmp_path, "toy") as search:
-            assert search.others() == 1
-        trials, made = tune(tmp_path)
-        assert made == 5  # 8, less 2 that it finished and 1 that it is at
-        assert float(ratio) not in {t.parameters["pruning.ratio"] for t in trials}
-        other.kill()
+    other, _, ratio = start(tmp_path, stay)
+    study, space = toy()
+    with Search(study, space, tmp_path, "toy") as search:
+        assert search.others() == 1
+    trials, made = tune(tmp_path)
+    assert made == 5  # 8, less 2 that it finished and 1 that it is at
+    assert ratio not in {t.parameters["pruning.ratio"] for t in trials}
+    other.kill()
+    other.join()
 
 
 def work(folder, queue):
@@ -246,13 +261,13 @@ def work(folder, queue):
 
 
 def test_several_processes_share_the_trials_and_none_is_made_twice(tmp_path):
-    context = multiprocessing.get_context("spawn")
+    context = processes()
     queue = context.Queue()
-    processes = [context.Process(target=work, args=(tmp_path, queue)) for _ in range(2)]
-    for process in processes:
+    both = [context.Process(target=work, args=(tmp_path, queue)) for _ in range(2)]
+    for process in both:
         process.start()
-    made = [queue.get(timeout=120) for _ in processes]
-    for process in processes:
+    made = [queue.get(timeout=120) for _ in both]
+    for process in both:
         process.join()
     trials, more = tune(tmp_path, "tuning.trials=20")
     assert sum(made) == len(trials) == 20

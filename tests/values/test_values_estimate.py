@@ -103,7 +103,10 @@ def test_a_single_chain_is_a_single_draw():
     table = UtilityTable.from_arrays([*rows, rows[0], rows[4]], [0, 1, 3, 4, 6, 0.1, 6.2])
     found = estimate(table, "permutation", resamples=2).diagnostics
     assert found["single_draw"]
-    assert found["intervals"].startswith("seed noise only: what other coalitions would change")
+    assert found["intervals"] == (
+        "seed noise and an allowance for what so few coalitions do not show: "
+        "what other coalitions would change is unknown after a single draw"
+    )
 
 
 def test_enumerated_games_keep_their_seed_noise():

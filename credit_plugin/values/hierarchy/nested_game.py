@@ -50,6 +50,8 @@ from credit_plugin.values.proxy import AdditiveProxy
 from credit_plugin.values.readout import Readout, distribute_gap
 from credit_plugin.values.units import PairUnits, pool_small_strata
 
+QUANTITY = "part of a group's value"
+
 
 class NestedReader:
     """The read-out for one inner game."""
@@ -70,7 +72,9 @@ class NestedReader:
 
     def readout(self) -> Readout:
         """Return the read-out, whose values are the members' alone."""
-        return Readout(self.solve, self.units.strata, single_draw=self.units.single_draw)
+        return Readout(
+            self.solve, self.units.strata, quantity=QUANTITY, single_draw=self.units.single_draw
+        )
 
     def solve(self, utilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the members' values [k, c] for utilities [d, c] and unit weights [u]."""
