@@ -15,9 +15,10 @@ stated variance must reach at least. In such a game
 with effects c_i(z) that sum to 0 over players at each size (phi is then exact). Utilities of one
 size vary as measured beyond seed noise, as if all of it came from effects of single players. A part
 of them is the same at every size: the share of the variance that an additive model predicts of
-pairs that it was not fitted to. The rest follows the variance at each size (its logarithm is
-interpolated) and correlates between sizes by exp(-distance/length), where the length is such that
-effects of being alone and of being missing correlate as measured; 1 where they were not measured.
+pairs that it was not fitted to. The rest follows the variance at each size, whose logarithm is
+interpolated over log(z / (n - z)), since effects fade by powers of the size, and correlates between
+sizes by exp(-distance/length), where the length is such that effects of being alone and of being
+missing correlate as measured; 1 where they were not measured.
 
 Source: intervals that count the bias of a smoother by a prior on what is smoothed are Wahba's
 (JRSS B 1983) and Nychka's (JASA 1988); drawing games by effects of size and player is this
@@ -28,6 +29,8 @@ ten times the error: nothing says there that effects are the same. From six coal
 the bootstrap is hardly ever less than this, and nothing is added.
 """
 
+from typing import Any
+
 import numpy as np
 
 from credit_plugin.game.coalitions import complements
@@ -35,7 +38,7 @@ from credit_plugin.seeding import numpy_generator
 from credit_plugin.values.observations import Observations
 from credit_plugin.values.penalty import left_out_variance
 from credit_plugin.values.readout import SHAPLEY, Readout
-from credit_plugin.values.units import pool_small_strata
+from credit_plugin.values.units import SMALLEST_STRATUM, pool_small_strata
 
 FEW = 6
 """Distinct coalitions for each player from which on the bootstrap alone is trusted."""
@@ -109,9 +112,16 @@ def _variance_by_size(observed: Observations) -> tuple[np.ndarray, float]:
         # n effects of variance 1 make sums over z of them vary by z (n - z) / n
         scale = float((own * (n - own) / n).mean())
         sums += len(rows) * variance, len(rows) * scale
-        centres.append(own.mean())
+        centres.append(_odds(own.mean(), n))
         logs.append(np.log(max(variance / scale, np.finfo(float).tiny)))
-    return np.exp(np.interp(np.arange(1, n), centres, logs)), float(sums[0] / sums[1])
+    order = np.argsort(centres)
+    every = np.interp(_odds(np.arange(1, n), n), np.array(centres)[order], np.array(logs)[order])
+    return np.exp(every), float(sums[0] / sums[1])
+
+
+def _odds(size: Any, n: int) -> Any:
+    """Return the logarithm of size / (n - size)."""
+    return np.log(size / (n - size))
 
 
 def _predicted_share(observed: Observations) -> float:
@@ -127,10 +137,20 @@ def _predicted_share(observed: Observations) -> float:
 
 
 def _alike_in_size(observed: Observations) -> list[np.ndarray]:
-    """Return the rows of neighbouring sizes, at least three of them at a time if there are."""
+    """Return the rows of each size that has three, and of neighbouring sizes that have fewer.
+
+    A size of many rows is not joined with its neighbours: of single players all may be known, and
+    they differ more than larger coalitions do.
+    """
     rows = observed.interior[np.argsort(observed.sizes[observed.interior], kind="stable")]
-    pooled = pool_small_strata(observed.sizes[rows])
-    return [rows[pooled == label] for label in np.unique(pooled)]
+    sizes = observed.sizes[rows]
+    many = np.bincount(sizes)[sizes] >= SMALLEST_STRATUM
+    if (~many).sum() < SMALLEST_STRATUM and many.any():
+        rows, sizes, many = rows[many], sizes[many], many[many]  # a few more say nothing
+    label = sizes.copy()
+    if not many.all():
+        label[~many] = observed.n_players + pool_small_strata(sizes[~many])
+    return [rows[label == own] for own in np.unique(label)]
 
 
 def _variance_around_line(sizes: np.ndarray, utilities: np.ndarray) -> float:
