@@ -23,10 +23,10 @@ missing correlate as measured; 1 where they were not measured.
 Source: intervals that count the bias of a smoother by a prior on what is smoothed are Wahba's
 (JRSS B 1983) and Nychka's (JASA 1988); drawing games by effects of size and player is this
 project's own, as is taking the larger of the two variances. Measured (same command, 12 to 50
-players and 2.4 to 5 evaluations for each): intervals contain .84 to 1.00, .96 on average, by the
-bootstrap alone .12 to 1.00 and .80. Where sizes in the middle were hardly seen they get wide, up to
-ten times the error: nothing says there that effects are the same. From six coalitions a player on
-the bootstrap is hardly ever less than this, and nothing is added.
+players and 2.4 to 5 evaluations for each): intervals contain .84 to 1.00, .95 on average, by the
+bootstrap alone .12 to 1.00 and .80. Where no size in the middle was seen they get wide, up to six
+times the error: nothing says there that effects are the same. From six coalitions a player on the
+bootstrap is hardly ever less than this, and nothing is added.
 """
 
 from typing import Any
