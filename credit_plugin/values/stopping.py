@@ -15,11 +15,10 @@ to come, or of the first. The reason of a verdict names the rules that decide it
 
 Stopping by what the values look like has a price: a study ends when its intervals happen to be
 narrow. Measured on noisy games of 8 and 12 contributors (``tests/benchmarks/stopping.py
---repetitions 6``): with 16 coalitions a round, intervals of nominal .95 cover .953 at the end of
+--repetitions 6``): with 16 coalitions a round, intervals of nominal .95 cover .951 at the end of
 ``interval_width(0.5)`` and .969 at that of ``values_change(0.15)``; without a rule, at as many
-evaluations, .953 and .974. With 4 a round they cover .903 and .924, and .925 and .954 without a
-rule. A few large rounds are better than many small ones. (Before ``interval_width`` had to hold
-twice, .03 were lost with 16 a round and .06 with 4.)
+evaluations, .955 and .974. With 4 a round they cover .946 and .945, and .952 and .964 without a
+rule. A few large rounds lose less than many small ones.
 
 A further rule is one class: a frozen dataclass with ``check`` that is decorated with
 :func:`register_rule`, in :mod:`credit_plugin.values.rules` or in a package of the user's own.
