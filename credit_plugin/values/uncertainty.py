@@ -188,12 +188,15 @@ def _sources(readout: Readout, noise: bool, unseen: bool) -> str:
         only = f"{known[0]} only" if len(known) == 1 else " and ".join(known) or "none"
         unrepeated = "" if noise else ", and none was repeated, so seed noise is unknown too"
         return f"{only}: {chance}{unrepeated}"
-    chosen = {
+    drawn = ["choice of coalitions"] * (len(readout.strata) > 0)
+    unrepeated = "no coalition was repeated, so seed noise is unknown"
+    if unseen:
+        included = "; ".join([" and ".join(drawn + ["seed noise"] * noise), _UNSEEN]).lstrip("; ")
+        return included if noise else f"{included}; {unrepeated}"
+    return {
         (True, True): "choice of coalitions and seed noise",
-        (True, False): "choice of coalitions only: no coalition was repeated, so seed noise is "
-        "unknown",
+        (True, False): f"choice of coalitions only: {unrepeated}",
         (False, True): "seed noise only: no coalition was left to chance",
         (False, False): "none: no coalition was left to chance and none was repeated, so seed "
         "noise is unknown",
-    }[len(readout.strata) > 0, noise]
-    return f"{chosen}; {_UNSEEN}" if unseen else chosen
+    }[bool(drawn), noise]

@@ -61,8 +61,7 @@ def unseen_variance(observed: Observations, readout: Readout, seed: int) -> floa
         for other quantities than the Shapley value.
     """
     n, count = observed.n_players, len(observed.utilities)
-    drawn = len(readout.strata) > 0 or readout.single_draw
-    if readout.quantity != SHAPLEY or not drawn or count >= FEW * n:
+    if readout.quantity != SHAPLEY or count >= min(FEW * n, 2**n):
         return 0.0
     games, values = games_like(observed, _GAMES, numpy_generator(seed, "", "unseen effects"))
     ones = np.ones(len(readout.strata))

@@ -125,6 +125,27 @@ def test_an_additive_game_that_is_known_needs_no_allowance():
     assert hidden**0.5 < 0.1 * worths.std()
 
 
+@pytest.mark.parametrize(
+    ("repeats", "included"),
+    [
+        (2, "seed noise; an allowance for what so few coalitions do not show"),
+        (
+            1,
+            "an allowance for what so few coalitions do not show; "
+            "no coalition was repeated, so seed noise is unknown",
+        ),
+    ],
+)
+def test_sizes_that_a_design_leaves_out_count_too(repeats, included):
+    """Nothing is left to chance where all are alone and all are missing, but much is unseen."""
+    exact = exact_values(12)
+    rows = np.repeat(design(12, 26, "border_first"), repeats, axis=0)
+    noise = 1e-4 * np.random.default_rng(4).standard_normal(len(rows))
+    found = estimate(UtilityTable.from_arrays(rows, game(rows) + noise))
+    assert found.diagnostics["intervals"] == included
+    assert np.mean((found.ci_low <= exact) & (exact <= found.ci_high)) > 0.8
+
+
 def test_after_a_single_draw_the_allowance_is_named_and_the_rest_is_unknown():
     table = study(6, 16)  # all six alone, all six missing, and one pair more
     found = estimate(table).diagnostics
