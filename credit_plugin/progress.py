@@ -43,7 +43,7 @@ class ProgressDisplay:
         self._every = NOTEBOOK_SECONDS if self.console.is_jupyter else LINE_SECONDS
         self._name, self._total, self._unit = "", 1.0, ""
         self._started = self._printed = 0.0
-        self._marks: deque[tuple[float, float]] = deque()  # (seconds, units done) at some lines
+        self._marks = deque([(0.0, 0.0)])  # (seconds, units done) when lines were printed
 
     def __enter__(self) -> "ProgressDisplay":
         return self

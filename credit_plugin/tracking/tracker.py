@@ -60,14 +60,7 @@ class StudyTracker:
         self.experiment_id, self.parent_run_id = experiment_id, parent_run_id
         self.registry = Registry(client, study.name)
         self.shared = False  # whether other processes write to the run and will end it
-        self._children = {
-            child.data.tags.get("credit.coalition_key")
-            or child.data.tags.get("credit.stage", ""): (
-                child.info.run_id,
-                child.info.status,
-            )
-            for child in children_of(client, experiment_id, parent_run_id)
-        }
+        self._children = self._listed()
         self._logged_steps = {
             metric.step for metric in client.get_metric_history(parent_run_id, "evaluations")
         }
@@ -152,6 +145,14 @@ class StudyTracker:
         self._children[key] = (run_id, "FINISHED")
         return run_id
 
+    def _listed(self) -> dict[str, tuple[str, str]]:
+        """Return run id and status of every nested run, by coalition key or stage."""
+        return {
+            child.data.tags.get("credit.coalition_key")
+            or child.data.tags.get("credit.stage", ""): (child.info.run_id, child.info.status)
+            for child in children_of(self.client, self.experiment_id, self.parent_run_id)
+        }
+
     def open_trial(self, number: int, study: Study, params: Mapping[str, Any]) -> "StudyTracker":
         """Return the tracker of a trial, whose run is nested here and whose coalitions are there.
 
@@ -161,6 +162,8 @@ class StudyTracker:
             params: Those that were searched.
         """
         key, tags = f"trial {number}", {"credit.study": study.name, "credit.role": "trial"}
+        if key not in self._children:  # another process may have made it meanwhile
+            self._children = self._listed()
         known = self._children.get(key)
         if known is None:
             run_id = self._create(key, {**tags, "credit.stage": key}, time.time())

@@ -346,6 +346,17 @@ def test_orphans_are_ended_and_others_left_alone(client, tracker, children, log)
     assert client.get_run(tracker.parent_run_id).info.status == "RUNNING"
 
 
+def test_a_trial_that_another_process_made_meanwhile_has_one_run(client, study, tracker, children):
+    """The process that concludes a search checks trials of all, after it has listed its own."""
+    concluding = StudyTracker(client, study, tracker.experiment_id, tracker.parent_run_id)
+    made = tracker.open_trial(2, study, {"sampling.steps": 3})
+    made.finish("FINISHED")
+    again = concluding.open_trial(2, study, {"sampling.steps": 3})
+    assert again.parent_run_id == made.parent_run_id
+    assert [run.info.status for run in children()] == ["RUNNING"]
+    assert concluding.open_trial(3, study, {}).parent_run_id != made.parent_run_id
+
+
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
 def test_finish_ends_the_studys_run(client, tracker, status):
     tracker.finish(status)
