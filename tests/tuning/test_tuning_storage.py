@@ -173,8 +173,9 @@ def start(folder, ending):
     """Return a process that is at its third trial, or was, and that trial's number and ratio."""
     context = processes()
     heard, told = context.Pipe(duplex=False)
-    process = context.Process(target=at_work, args=(folder, ending, told))
+    process = context.Process(target=at_work, args=(folder, ending, told), daemon=True)
     process.start()
+    told.close()  # if it dies before it says so, nothing waits for it
     return process, *heard.recv()
 
 
