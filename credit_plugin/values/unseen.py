@@ -22,11 +22,12 @@ missing correlate as measured; 1 where they were not measured.
 
 Source: intervals that count the bias of a smoother by a prior on what is smoothed are Wahba's
 (JRSS B 1983) and Nychka's (JASA 1988); drawing games by effects of size and player is this
-project's own, as is taking the larger of the two variances. Measured (same command, 12 to 50
-players and 2.4 to 5 evaluations for each): intervals contain .84 to 1.00, .95 on average, by the
-bootstrap alone .12 to 1.00 and .80. Where no size in the middle was seen they get wide, up to six
-times the error: nothing says there that effects are the same. From six coalitions a player on the
-bootstrap is hardly ever less than this, and nothing is added.
+project's own, as is taking the larger of the two variances (:mod:`interactions` draws games of
+pairs for the same reason). Measured (same command, 12 to 50 players and 2.4 to 5 evaluations for
+each): intervals contain .84 to 1.00, .95 on average, by the bootstrap alone .12 to 1.00 and .80.
+Where no size in the middle was seen they get wide, up to six times the error: nothing says there
+that effects are the same. From six coalitions a player on the bootstrap is hardly ever less than
+this, and nothing is added.
 """
 
 from typing import Any
@@ -39,6 +40,9 @@ from credit_plugin.values.observations import Observations
 from credit_plugin.values.penalty import left_out_variance
 from credit_plugin.values.readout import SHAPLEY, Readout
 from credit_plugin.values.units import SMALLEST_STRATUM, pool_small_strata
+
+Groups = list[tuple[np.ndarray, float]]
+"""Rows of neighbouring sizes, and the variance of their utilities there."""
 
 FEW = 6
 """Distinct coalitions for each player from which on the bootstrap alone is trusted."""
@@ -84,8 +88,12 @@ def games_like(
         float64 [n, count].
     """
     n, sizes = observed.n_players, observed.sizes
-    variance, whole = _variance_by_size(observed)
-    share, memory = _predicted_share(observed), np.exp(-1 / (n * _length(observed)))
+    groups = [
+        (rows, _variance_around_line(sizes[rows], observed.utilities[rows]))
+        for rows in _alike_in_size(observed)
+    ]
+    variance, whole = _variance_by_size(observed, groups)
+    share, memory = _predicted_share(observed, groups), np.exp(-1 / (n * _length(observed)))
     same = np.sqrt(share * whole) * generator.standard_normal((n, count))
     varying, state = np.sqrt((1 - share) * variance), generator.standard_normal((n, count))
     utilities, values = np.zeros((len(sizes), count)), np.zeros((n, count))
@@ -100,13 +108,12 @@ def games_like(
     return utilities, values
 
 
-def _variance_by_size(observed: Observations) -> tuple[np.ndarray, float]:
+def _variance_by_size(observed: Observations, groups: Groups) -> tuple[np.ndarray, float]:
     """Return the variance over players of effects at sizes 1..n-1, float64 [n-1], and over all."""
     n = observed.n_players
     centres, logs, sums = [], [], np.zeros(2)
-    for rows in _alike_in_size(observed):
+    for rows, variance in groups:
         own = observed.sizes[rows]
-        variance = _variance_around_line(own, observed.utilities[rows])
         variance = max(variance - observed.noise_variance[rows].mean(), _LEAST * variance)
         # n effects of variance 1 make sums over z of them vary by z (n - z) / n
         scale = float((own * (n - own) / n).mean())
@@ -123,15 +130,14 @@ def _odds(size: Any, n: int) -> Any:
     return np.log(size / (n - size))
 
 
-def _predicted_share(observed: Observations) -> float:
+def _predicted_share(observed: Observations, groups: Groups) -> float:
     """Return the share of the variance at a size that effects predict which no size changes."""
     inner = observed.interior
     members, target = observed.coalitions[inner] - 0.5, observed.utilities[inner]
     noise = float(observed.noise_variance[inner].mean())
     error = left_out_variance(members, target, complements(observed.coalitions[inner])) - noise
-    groups = _alike_in_size(observed)
-    around = [_variance_around_line(observed.sizes[g], observed.utilities[g]) for g in groups]
-    whole = float(np.average(around, weights=[len(g) for g in groups])) - noise
+    around, counts = [found for _, found in groups], [len(rows) for rows, _ in groups]
+    whole = float(np.average(around, weights=counts)) - noise
     return float(np.clip(1 - max(error, 0.0) / whole, 0.0, 1.0)) if whole > 0 else 0.0
 
 

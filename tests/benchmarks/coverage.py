@@ -18,7 +18,7 @@ import numpy as np
 
 from credit_plugin.game import UtilityTable, design
 from credit_plugin.values import estimate
-from tests.benchmarks.games import FAMILIES, EnumeratedGame
+from tests.benchmarks.games import FAMILIES, EnumeratedGame, with_repeats
 
 SETTINGS = [
     (8, 48),
@@ -39,8 +39,7 @@ RESAMPLES = 200
 
 def noisy_table(game: EnumeratedGame, budget: int, noise: float, seed: int) -> UtilityTable:
     """Evaluate a game with a study's design, repeats and noise."""
-    rows = design(game.n_players, budget - 8, seed=seed)
-    rows = np.concatenate([rows, rows[[0, 0, 1, 1]], rows[5:41:9][:4]])
+    rows = with_repeats(design(game.n_players, budget - 8, seed=seed))
     return UtilityTable.from_arrays(rows, game.noisy(rows, noise, seed))
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from credit_plugin.game import UtilityTable, design
 from credit_plugin.values import estimate, unseen
 from credit_plugin.values.result import ContributorValues
-from tests.benchmarks.games import FAMILIES
+from tests.benchmarks.games import FAMILIES, with_repeats
 
 PLAYERS, EACH, NOISES = (12, 20, 50), (2.4, 3, 4, 5), (0.1, 0.3)
 DESIGNS = ("paired_border", "border_first")
@@ -45,8 +45,7 @@ class SampledGame:
 
     def table(self, kind: str, budget: int, noise: float, seed: int) -> UtilityTable:
         """Return noisy utilities of a design and of a study's repeats."""
-        rows = design(len(self.exact), budget - 8, kind, seed=seed)
-        rows = np.concatenate([rows, rows[[0, 0, 1, 1]], rows[5:41:9][:4]])
+        rows = with_repeats(design(len(self.exact), budget - 8, kind, seed=seed))
         draws = np.random.default_rng([seed, len(rows)]).standard_normal(len(rows))
         return UtilityTable.from_arrays(rows, self.game(rows) + noise * self.deviation * draws)
 

@@ -33,7 +33,6 @@ CHECK = (
     "fidelity.alphas=[0.25,0.5]",
     "fidelity.coalitions=5",
     "fidelity.removals=[0.4]",
-    "fidelity.removal_seeds=1",
     "fidelity.random_orders=2",
     "fidelity.resamples=100",
     "fidelity.images_each=6",

@@ -6,51 +6,32 @@ import numpy as np
 import pytest
 
 from credit_plugin.game import UtilityTable, design
+from credit_plugin.game.toys import SaturatingGame
 from credit_plugin.values import estimate, unseen
 from credit_plugin.values.estimation import prepare
 from credit_plugin.values.estimators.exact import enumerate_values
 from credit_plugin.values.observations import observe
 from credit_plugin.values.unseen import games_like, unseen_variance
 
-SATURATION = 0.35
 
-
-def all_coalitions(n):
-    return (np.arange(2**n)[:, None] >> np.arange(n)) % 2 == 1
-
-
-def game(rows, seed=0):
-    """A quantity that helps less and less, with interactions."""
-    n = rows.shape[1]
-    generator = np.random.default_rng([seed, n])
-    amounts = generator.uniform(0.3, 2.0, n)
-    pairs = np.triu(generator.normal(0, 0.15, (n, n)), 1)
-    members = rows.astype(float)
-    total = members @ amounts + ((members @ pairs) * members).sum(axis=1)
-    return 1 - np.exp(-total.clip(min=0) / (SATURATION * amounts.sum()))
-
-
-def exact_values(n, chains=1500):
-    found, generator = np.zeros(n), np.random.default_rng(9)
-    for _ in range(chains):
-        order = generator.permutation(n)
-        rows = np.zeros((n + 1, n), dtype=bool)
-        rows[1:, order] = np.tri(n, dtype=bool)
-        found[order] += np.diff(game(rows)) / chains
-    return found
+def saturating(n):
+    """A game in which more helps less and less, whose values are known for any n."""
+    return SaturatingGame(list(range(1, n + 1)), n * n / 6)
 
 
 def study(n, budget, kind="border_first", seed=0, noise=0.02):
     rows = design(n, budget, kind, seed=seed)
     rows = np.concatenate([rows, rows[[0, 0, 1, 1]], rows[5:41:9][:4]])
     own = np.random.default_rng([seed, 3])
-    return UtilityTable.from_arrays(rows, game(rows) + noise * own.standard_normal(len(rows)))
+    return UtilityTable.from_arrays(
+        rows, saturating(n)(rows) + noise * own.standard_normal(len(rows))
+    )
 
 
 def test_the_values_of_drawn_games_are_their_exact_shapley_values():
     n = 6
-    rows = all_coalitions(n)
-    observed = observe(UtilityTable.from_arrays(rows, game(rows)))
+    rows = (np.arange(2**n)[:, None] >> np.arange(n)) % 2 == 1
+    observed = observe(UtilityTable.from_arrays(rows, saturating(n)(rows)))
     utilities, values = games_like(observed, 5, np.random.default_rng(1))
     order = observed.coalitions @ (1 << np.arange(n))
     sorted_utilities = np.empty_like(utilities)
@@ -86,7 +67,7 @@ def test_where_it_is_not_needed_nothing_is_added(n, budget, kind, estimator):
 
 
 def test_intervals_of_few_coalitions_cover_where_the_bootstrap_alone_does_not():
-    n, exact = 20, exact_values(20)
+    n, exact = 20, saturating(20).shapley()
     alone, covered = [], []
     for seed in range(4):
         table = study(n, 48, seed=seed)
@@ -138,10 +119,10 @@ def test_an_additive_game_that_is_known_needs_no_allowance():
 )
 def test_sizes_that_a_design_leaves_out_count_too(repeats, included):
     """Nothing is left to chance where all are alone and all are missing, but much is unseen."""
-    exact = exact_values(12)
+    exact = saturating(12).shapley()
     rows = np.repeat(design(12, 26, "border_first"), repeats, axis=0)
     noise = 1e-4 * np.random.default_rng(4).standard_normal(len(rows))
-    found = estimate(UtilityTable.from_arrays(rows, game(rows) + noise))
+    found = estimate(UtilityTable.from_arrays(rows, saturating(12)(rows) + noise))
     assert found.diagnostics["intervals"] == included
     assert np.mean((found.ci_low <= exact) & (exact <= found.ci_high)) > 0.8
 
